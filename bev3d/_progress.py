@@ -41,12 +41,13 @@ def _bar(items: Iterable[Item], description: str, total: int | None) -> Iterator
 
 def _lines(items: Iterable[Item], description: str, total: int | None, unit: str) -> Iterator[Item]:
     start = last = time.monotonic()
-    count = 0
-    for item in items:
+    for count, item in enumerate(items, start=1):
         yield item
-        count += 1
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
             of = f"/{total}" if total is not None else ""
-            print(f"{description}: {count}{of} {unit} in {now - start:.0f} s".replace("  ", " "), file=sys.stderr)
+            print(
+                f"{description}: {count}{of} {unit} in {now - start:.0f} s".replace("  ", " "),
+                file=sys.stderr,
+            )

@@ -27,7 +27,9 @@ def wrap_angle(angle: Array, *, period: float = 2 * math.pi) -> Array:
         turns = torch.floor((angle.detach() + half) / period)
         wrapped = angle - turns * period
         # rounding can land on the open end itself
-        return torch.where(wrapped >= half, wrapped - period, torch.where(wrapped < -half, -half + 0 * wrapped, wrapped))
+        return torch.where(
+            wrapped >= half, wrapped - period, torch.where(wrapped < -half, -half + 0 * wrapped, wrapped)
+        )
     turns = np.floor((angle + half) / period)
     wrapped = angle - turns * np.asarray(period, dtype=np.asarray(angle).dtype)
     return np.where(wrapped >= half, wrapped - period, np.maximum(wrapped, -half)).astype(np.asarray(angle).dtype)

@@ -25,12 +25,12 @@ def sin(value: Array) -> Array:
 def stack(values: list[Array]) -> Array:
     """Stack along a new last dimension."""
     if isinstance(values[0], torch.Tensor):
-        return torch.stack(values, dim=-1)  # type: ignore[arg-type, return-value]
-    return np.stack(values, axis=-1)  # type: ignore[return-value, arg-type]
+        return torch.stack(values, dim=-1)
+    return np.stack(values, axis=-1)
 
 
 def concatenate(values: list[Array]) -> Array:
     """Join along the last dimension."""
     if isinstance(values[0], torch.Tensor):
-        return torch.cat(values, dim=-1)  # type: ignore[arg-type, return-value]
-    return np.concatenate(values, axis=-1)  # type: ignore[return-value, arg-type]
+        return torch.cat(values, dim=-1)
+    return np.concatenate(values, axis=-1)

@@ -68,8 +68,8 @@ def corners_3d(boxes: Array) -> Array:
     top = (boxes[..., Box.Z, None] + boxes[..., Box.HEIGHT, None] / 2) * ones
     faces = [concatenate([flat, z[..., None]]) for z in (bottom, top)]
     if isinstance(boxes, torch.Tensor):
-        return torch.cat(faces, dim=-2)  # type: ignore[arg-type, return-value]
-    return np.concatenate(faces, axis=-2)  # type: ignore[arg-type, return-value]
+        return torch.cat(faces, dim=-2)
+    return np.concatenate(faces, axis=-2)
 
 
 def _signs(values: tuple[float, ...], like: Array) -> Array:

@@ -8,7 +8,16 @@ from typing import Literal
 
 from bev3d._errors import ConfigError
 
-__all__ = ["Config", "DataConfig", "GridConfig", "LossConfig", "ModelConfig", "OptimiserConfig", "PredictConfig", "TargetConfig"]
+__all__ = [
+    "Config",
+    "DataConfig",
+    "GridConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimiserConfig",
+    "PredictConfig",
+    "TargetConfig",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +180,7 @@ class PredictConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(DataConfig, GridConfig, TargetConfig, ModelConfig, LossConfig, OptimiserConfig, PredictConfig):
+class Config(PredictConfig, OptimiserConfig, LossConfig, ModelConfig, TargetConfig, GridConfig, DataConfig):
     """One run: data, grid, targets, network, loss, training and prediction in one flat record.
 
     Raises:
@@ -186,9 +195,21 @@ class Config(DataConfig, GridConfig, TargetConfig, ModelConfig, LossConfig, Opti
                 _refuse("voxel_size_m", "three sizes > 0", self.voxel_size_m)
         self._check_grid()
         self._check_classes()
-        positive = ("sweeps", "stride", "max_objects", "batch_size", "epochs", "learning_rate", "max_detections",
-                    "height_slices", "lateral_channels", "head_channels", "checkpoint_every_steps",
-                    "log_every_steps", "gradient_clip")
+        positive = (
+            "sweeps",
+            "stride",
+            "max_objects",
+            "batch_size",
+            "epochs",
+            "learning_rate",
+            "max_detections",
+            "height_slices",
+            "lateral_channels",
+            "head_channels",
+            "checkpoint_every_steps",
+            "log_every_steps",
+            "gradient_clip",
+        )
         for key in positive:
             if not getattr(self, key) > 0:
                 _refuse(key, "a number > 0", getattr(self, key))
@@ -201,7 +222,11 @@ class Config(DataConfig, GridConfig, TargetConfig, ModelConfig, LossConfig, Opti
         for i, axis in enumerate("xy"):
             cells = (self.range_m[i + 3] - self.range_m[i]) / self.voxel_size_m[i]
             if abs(cells - round(cells)) > 1e-3:
-                _refuse("voxel_size_m", f"a size that divides the range along {axis} into whole cells", f"{cells:.4f} cells")
+                _refuse(
+                    "voxel_size_m",
+                    f"a size that divides the range along {axis} into whole cells",
+                    f"{cells:.4f} cells",
+                )
             deepest = self.stride * 2 ** (len(self.channels) - 1)
             if round(cells) % deepest:
                 _refuse("range_m", f"cells along {axis} divisible by {deepest} (stride and levels)", round(cells))
