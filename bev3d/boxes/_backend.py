@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-__all__ = ["Array", "concatenate", "cos", "sin", "stack"]
+__all__ = ["Array", "atan2", "concatenate", "cos", "sin", "stack"]
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
@@ -20,6 +20,11 @@ def cos(value: Array) -> Array:
 def sin(value: Array) -> Array:
     """Element-wise sine."""
     return torch.sin(value) if isinstance(value, torch.Tensor) else np.sin(value)
+
+
+def atan2(y: Array, x: Array) -> Array:
+    """Angle of the vectors (x, y)."""
+    return torch.atan2(y, x) if isinstance(y, torch.Tensor) else np.arctan2(y, x)
 
 
 def stack(values: list[Array]) -> Array:

@@ -7,7 +7,7 @@ import torch
 
 from bev3d._check import check_boxes, check_last_dim
 from bev3d.boxes._angle import wrap_angle
-from bev3d.boxes._backend import Array, concatenate, cos, sin, stack
+from bev3d.boxes._backend import Array, atan2, concatenate, cos, sin, stack
 from bev3d.boxes._layout import Box
 
 __all__ = ["from_nuscenes", "quaternion_from_yaw", "to_nuscenes", "yaw_from_quaternion"]
@@ -67,9 +67,7 @@ def yaw_from_quaternion(rotation_wxyz: Array) -> Array:
         raise ValueError(f"rotation_wxyz: expected quaternions of length > 0, got length 0 or NaN at index {where}")
     w, x, y, z = (rotation_wxyz[..., i] for i in range(4))
     r10, r00 = 2 * (x * y + w * z), w * w + x * x - y * y - z * z
-    if isinstance(r10, torch.Tensor):
-        return wrap_angle(torch.atan2(r10, r00))
-    return wrap_angle(np.arctan2(r10, r00))
+    return wrap_angle(atan2(r10, r00))
 
 
 def quaternion_from_yaw(yaw: Array) -> Array:

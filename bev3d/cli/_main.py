@@ -1,0 +1,62 @@
+"""Dispatch to the commands, and the exit status: 0 on success, 2 where the user has to change something."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from bev3d import __version__
+from bev3d._errors import UserError
+
+__all__ = ["main"]
+
+# name -> (module of the command, one line of help); a module is imported only when its command runs
+COMMANDS = {
+    "demo": ("_demo", "everything in a few minutes on a CPU: synthetic data, targets, training, score, pictures"),
+    "synth": ("_synth", "make a synthetic nuScenes or KITTI folder"),
+    "targets": ("_targets", "write heatmap and regression targets of a data set"),
+    "train": ("_train", "train a detector"),
+    "predict": ("_predict", "boxes of a trained detector: nuScenes submission or KITTI result files"),
+    "evaluate": ("_evaluate", "nuScenes or KITTI metrics of predictions"),
+    "view": ("_view", "points, ground truth, targets and predictions as window, PNG or HTML page"),
+    "report": ("_report", "one page about a run: scores, losses, pictures"),
+    "bench": ("_bench", "time the kernels beside their peers"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``bev3d COMMAND ...``; returns the exit status."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    # Spinning OpenMP threads make steps several times slower beside a busy neighbour; read before torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"bev3d {__version__}")
+        return 0
+    if argv[0] not in COMMANDS:
+        print(f"bev3d: unknown command '{argv[0]}'; known: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    return _run(argv[0], argv[1:])
+
+
+def _run(name: str, argv: list[str]) -> int:
+    module = importlib.import_module(f"bev3d.cli.{COMMANDS[name][0]}")
+    try:
+        module.run(argv)
+    except (UserError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        print(f"bev3d {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"bev3d {name}: stopped; what was finished is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(["usage: bev3d COMMAND [options]   (bev3d COMMAND --help)", "", *lines, "", "  --version", ""])
