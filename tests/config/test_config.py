@@ -92,7 +92,7 @@ def test_a_missing_key_is_named(content: dict[str, object], tmp_path: Path) -> N
 
 
 def test_what_is_not_a_preset(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="expected a YAML file or one of the presets .*, got 'nothing'"):
+    with pytest.raises(ConfigError, match=r"expected a YAML file or one of the presets .*, got 'nothing'"):
         load_config("nothing")
     for text, message in (("a: [", "expected a YAML file"), ("- 1", "expected keys and values, got list")):
         (tmp_path / "bad.yaml").write_text(text)
