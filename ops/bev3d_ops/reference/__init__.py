@@ -1,0 +1,1 @@
+"""The same operations in plain torch: obvious, differentiable, on any device."""
