@@ -1,0 +1,16 @@
+"""Losses: a function each, unreduced by default, and a module of the same name that reduces."""
+
+from bev3d.losses._composite import CompositeLoss, CompositeResult
+from bev3d.losses._gather_regression import GatherRegressionLoss, gather_regression_loss
+from bev3d.losses._heatmap_focal import HeatmapFocalLoss, heatmap_focal_loss
+from bev3d.losses._normalise import num_pos
+
+__all__ = [
+    "CompositeLoss",
+    "CompositeResult",
+    "GatherRegressionLoss",
+    "HeatmapFocalLoss",
+    "gather_regression_loss",
+    "heatmap_focal_loss",
+    "num_pos",
+]

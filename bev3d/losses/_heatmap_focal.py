@@ -1,0 +1,93 @@
+"""Focal loss of Gaussian heatmaps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bev3d.losses._reduce import Reduction, reduce_loss, weighted_mean
+
+__all__ = ["HeatmapFocalLoss", "heatmap_focal_loss"]
+
+
+def heatmap_focal_loss(
+    logits: Tensor, heatmap: Tensor, *, alpha: float = 2.0, beta: float = 4.0, reduction: Reduction = "none"
+) -> Tensor:
+    """Penalty-reduced focal loss (CornerNet, Law and Deng 2018, arXiv:1808.01244; CenterNet, arXiv:1904.07850).
+
+    With p = sigmoid(x), in logit space::
+
+        y = 1:  softplus(-x) * (1 - p)^alpha            (-(1 - p)^alpha log p)
+        y < 1:  (1 - y)^beta * softplus(x) * p^alpha    (-(1 - y)^beta p^alpha log(1 - p))
+
+    The published code clamps p to [1e-4, 1 - 1e-4] first: no gradient past |x| = 9.21, and -inf or NaN in half
+    precision, where 1 - 1e-4 rounds to 1. Here both stay right for any finite logit. On the CPU, float32 and
+    float64 run through a kernel that gives loss and slope in one pass.
+
+    Args:
+        logits: any shape, such as (B, C, H, W); never probabilities.
+        heatmap: same shape, in [0, 1], 1 exactly at objects; no gradient flows into it. Keep it in float32: half
+            precision rounds the neighbours of a wide peak to 1.
+        alpha: focusing exponent, >= 0.
+        beta: exponent of the relief around peaks, >= 0.
+        reduction: ``none``, ``mean`` over all elements, or ``sum``. The papers divide the sum by the number of
+            objects: ``avg_factor`` of the module.
+
+    Returns:
+        Shape of ``logits`` or 0-dim; float32 for half precision, in which nothing is computed.
+
+    Raises:
+        ValueError: shapes that differ, a negative exponent, an unknown reduction.
+        TypeError: logits or heatmap that are not floating point.
+    """
+    _check(logits, heatmap, alpha, beta)
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    return reduce_loss(_formula(logits, heatmap.detach().to(logits.dtype), alpha, beta), reduction)
+
+
+class HeatmapFocalLoss(nn.Module):
+    """:func:`heatmap_focal_loss`, reduced."""
+
+    def __init__(self, *, alpha: float = 2.0, beta: float = 4.0) -> None:
+        super().__init__()
+        self.alpha, self.beta = alpha, beta
+
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        avg_factor: Tensor | float | None = None,
+    ) -> Tensor:
+        """Mean over all elements, or sum over ``avg_factor`` (the papers': number of objects, at least 1).
+
+        Args:
+            pred: logits.
+            target: heatmap, same shape.
+            weight: broadcasts to ``pred``; 0 leaves an element out.
+            avg_factor: positive normaliser.
+        """
+        loss = heatmap_focal_loss(pred, target, alpha=self.alpha, beta=self.beta)
+        return weighted_mean(loss, weight, avg_factor)
+
+
+def _formula(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> Tensor:
+    # h(t) = softplus(t) sigmoid(t)^alpha serves both cases; exp(alpha log sigmoid) keeps the slope finite at 0
+    positive = heatmap == 1
+    t = torch.where(positive, -logits, logits)
+    weight = torch.where(positive, 1.0, (1 - heatmap) ** beta)
+    return -weight * functional.logsigmoid(-t) * torch.exp(alpha * functional.logsigmoid(t))
+
+
+def _check(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> None:
+    for name, value in (("logits", logits), ("heatmap", heatmap)):
+        if not value.is_floating_point():
+            raise TypeError(f"{name}: expected a floating-point dtype, got {value.dtype}")
+    if logits.shape != heatmap.shape:
+        raise ValueError(f"heatmap: expected shape {tuple(logits.shape)}, as logits, got {tuple(heatmap.shape)}")
+    for name, exponent in (("alpha", alpha), ("beta", beta)):
+        if not exponent >= 0:
+            raise ValueError(f"{name}: expected a number >= 0, got {exponent}")

@@ -1,0 +1,211 @@
+"""Boxes to heatmap targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bev3d._check import check_boxes, check_positive_sizes
+from bev3d.boxes import Box
+from bev3d.targets._grid import OutputGrid
+from bev3d.targets._radius import RadiusKind, radius_rule
+from bev3d.targets._record import REGRESSION_SIZES, DropReason, Targets, TaskTargets
+from bev3d_ops.cpu import _heatmap as cpu
+from bev3d_ops.reference._heatmap import NOT_A_CLASS, OUTSIDE_RANGE, OVER_MAX_OBJECTS, Encoded, EncodeGrid
+
+__all__ = ["HeatmapTargets"]
+
+Array = np.ndarray | Tensor
+_REASONS: dict[int, DropReason] = {
+    OUTSIDE_RANGE: "outside_range",
+    NOT_A_CLASS: "not_a_class",
+    OVER_MAX_OBJECTS: "over_max_objects",
+}
+
+
+class HeatmapTargets:
+    """CenterPoint's targets (Yin, Zhou, Krähenbühl 2021, arXiv:2006.11275) for a batch, all tasks in one call.
+
+    cell = floor((centre - range_min) / (voxel * stride)), offset = the fraction. Each box draws a Gaussian of
+    integer radius max(min_radius, floor(r)) on its class's map, see :func:`draw_gaussians`. Two boxes of a task in
+    one cell are both regressed. A box is dropped, with its reason, where its centre lies outside ``range_m``
+    (x, y **and z**, half-open), where its label is -1, or where the task is full; it is never moved to the border.
+
+    Args:
+        tasks: groups of class names; labels index their concatenation.
+        range_m: x0, y0, z0, x1, y1, z1.
+        voxel_size_m: along x, y, z.
+        stride: voxels per output cell.
+        radius: a rule of :func:`gaussian_radius`, or a callable from lengths and widths in cells, (N,) tensors, to
+            radii (N,). With cells that are not square, lengths are in cells along x and widths along y, in
+            ``legacy`` the other way about, as in CenterPoint.
+        min_overlap: for the named rules.
+        min_radius: cells.
+        max_objects: slots of a task in a sample; they go to the first boxes in the order given.
+
+    Raises:
+        ValueError: an empty or repeated class name, an impossible grid, radius rule or bound.
+    """
+
+    def __init__(
+        self,
+        *,
+        tasks: Sequence[Sequence[str]],
+        range_m: Sequence[float],
+        voxel_size_m: Sequence[float],
+        stride: int,
+        radius: RadiusKind | Callable[[Tensor, Tensor], Tensor] = "cornernet",
+        min_overlap: float = 0.1,
+        min_radius: int = 2,
+        max_objects: int = 500,
+    ) -> None:
+        self.tasks = _check_tasks(tasks)
+        self.class_names = tuple(name for task in self.tasks for name in task)
+        self.grid = OutputGrid.of(range_m, voxel_size_m, stride)
+        if isinstance(max_objects, bool) or not isinstance(max_objects, int) or max_objects < 1:
+            raise ValueError(f"max_objects: expected an integer >= 1, got {max_objects!r}")
+        self.max_objects = max_objects
+        self._radii = radius_rule(radius, min_overlap, min_radius)
+        # length over which cell axis: see the class's docstring
+        self._size_axes = (1, 0) if radius == "legacy" else (0, 1)
+        sizes = [len(task) for task in self.tasks]
+        self._task_of_class = np.repeat(np.arange(len(sizes)), sizes)
+        self._class_in_task = np.concatenate([np.arange(size) for size in sizes])
+
+    def __call__(self, boxes: Sequence[Array], labels: Sequence[Array]) -> Targets:
+        """Targets of a batch; the inputs stay as they are.
+
+        Args:
+            boxes: per sample (N, 7 or 9), see :class:`bev3d.boxes.Box`; NumPy or torch; without velocity columns
+                the velocity targets are NaN. The work is done in float64 on the CPU.
+            labels: per sample (N,) integers, index into ``class_names`` or -1.
+
+        Returns:
+            :class:`Targets` on the device of the first boxes.
+
+        Raises:
+            ValueError: lists or rows that do not pair up, a wrong last dimension, a label that is no class, a box
+                with a non-finite entry or a size that is not positive; with the sample's and the box's index.
+            TypeError: boxes that are not floating point, labels that are not integers.
+        """
+        table, label, offsets = self._gather(boxes, labels)
+        grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
+        slots = cpu.encode_boxes(
+            table, label, offsets, self._task_of_class, self._class_in_task, grid, self.max_objects
+        )
+        heatmaps = self._heatmaps(table, label, offsets, slots)
+        tasks = tuple(_task(slots, heatmap, t) for t, heatmap in enumerate(heatmaps))
+        targets = Targets(tasks, _dropped(slots.reason, offsets))
+        device = next((value.device for value in boxes if isinstance(value, Tensor)), torch.device("cpu"))
+        return targets if device.type == "cpu" else targets.to(device)
+
+    def _gather(
+        self, boxes: Sequence[Array], labels: Sequence[Array]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """The batch as one table (N, 9), labels (N,) and offsets (B + 1,)."""
+        for name, value in (("boxes", boxes), ("labels", labels)):
+            if not isinstance(value, list | tuple):
+                raise TypeError(f"{name}: expected a list over the batch, got {type(value).__name__}")
+        if len(boxes) != len(labels):
+            raise ValueError(f"labels: expected {len(boxes)} samples, as boxes, got {len(labels)}")
+        counts = [_check_sample(i, *pair) for i, pair in enumerate(zip(boxes, labels, strict=True))]
+        offsets = np.cumsum([0, *counts])
+        table = np.full((int(offsets[-1]), 9), np.nan)
+        label = np.empty(len(table), np.int64)
+        for i, (start, end) in enumerate(pairwise(offsets)):
+            sample = _numpy(boxes[i])
+            table[start:end, : sample.shape[-1]] = sample
+            label[start:end] = _numpy(labels[i])
+        if not (np.isfinite(table[:, :7]).all() and (table[:, Box.SIZE] > 0).all()):
+            for i, (start, end) in enumerate(pairwise(offsets)):
+                check_positive_sizes(f"boxes[{i}]", table[start:end])
+        if len(label) and (label.min() < -1 or label.max() >= len(self.class_names)):
+            self._refuse_label(label, offsets)
+        return table, label, offsets
+
+    def _refuse_label(self, label: NDArray[np.int64], offsets: NDArray[np.int64]) -> None:
+        row = int(np.flatnonzero((label < -1) | (label >= len(self.class_names)))[0])
+        sample = int(np.searchsorted(offsets, row, side="right")) - 1
+        raise ValueError(
+            f"labels[{sample}]: expected -1 or an index of the {len(self.class_names)} classes, "
+            f"got {label[row]} for box {row - offsets[sample]}"
+        )
+
+    def _heatmaps(
+        self,
+        boxes: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        offsets: NDArray[np.int64],
+        slots: Encoded,
+    ) -> list[Tensor]:
+        """One (B, C_t, H, W) map per task, all of them views of one buffer that is filled in one call."""
+        samples = len(offsets) - 1
+        sizes = np.array([len(task) for task in self.tasks])
+        first_plane = np.concatenate([[0], np.cumsum(sizes * samples)])
+        planes = torch.zeros(int(first_plane[-1]), self.grid.rows, self.grid.columns)
+        kept = np.flatnonzero(slots.reason == 0)
+        if len(kept):
+            along, across = self._size_axes
+            length = boxes[kept, Box.LENGTH] / self.grid.cell_m[along]
+            width = boxes[kept, Box.WIDTH] / self.grid.cell_m[across]
+            label = labels[kept]
+            task, sample = self._task_of_class[label], np.searchsorted(offsets, kept, side="right") - 1
+            plane = first_plane[task] + sample * sizes[task] + self._class_in_task[label]
+            cpu.splat(planes.numpy(), plane, slots.column[kept], slots.row[kept], self._radii(length, width))
+        shape = (self.grid.rows, self.grid.columns)
+        return [
+            planes[start:end].view(samples, size, *shape)
+            for start, end, size in zip(first_plane[:-1], first_plane[1:], sizes.tolist(), strict=True)
+        ]
+
+
+def _task(slots: Encoded, heatmap: Tensor, task: int) -> TaskTargets:
+    cell, class_, box, mask = (torch.from_numpy(array[task]) for array in slots[:4])
+    regression = {name: torch.from_numpy(getattr(slots, name)[task]) for name in REGRESSION_SIZES}
+    return TaskTargets(heatmap, cell, class_, box, mask, regression)
+
+
+def _dropped(reason: NDArray[np.int8], offsets: NDArray[np.int64]) -> tuple[dict[int, DropReason], ...]:
+    result = []
+    for start, end in pairwise(offsets.tolist()):
+        codes = reason[start:end]
+        result.append({int(i): _REASONS[int(codes[i])] for i in np.flatnonzero(codes)})
+    return tuple(result)
+
+
+def _check_tasks(tasks: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    if isinstance(tasks, str) or any(isinstance(task, str) for task in tasks):
+        raise TypeError(f"tasks: expected a list of lists of class names, got {tasks!r}")
+    result = tuple(tuple(task) for task in tasks)
+    names = [name for task in result for name in task]
+    if not result or not all(result):
+        raise ValueError(f"tasks: expected at least one class in every group, got {result}")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"tasks: expected every class once, got {', '.join(repeated)} more than once")
+    return result
+
+
+def _check_sample(index: int, boxes: Array, labels: Array) -> int:
+    check_boxes(f"boxes[{index}]", boxes)
+    if boxes.ndim != 2:
+        raise ValueError(f"boxes[{index}]: expected shape (N, 7) or (N, 9), got {tuple(boxes.shape)}")
+    if not isinstance(labels, np.ndarray | Tensor):
+        raise TypeError(f"labels[{index}]: expected a NumPy array or a torch tensor, got {type(labels).__name__}")
+    if _numpy(labels).dtype.kind not in "iu":
+        raise TypeError(f"labels[{index}]: expected integers, got {labels.dtype}")
+    if tuple(labels.shape) != (len(boxes),):
+        raise ValueError(f"labels[{index}]: expected shape ({len(boxes)},), as boxes, got {tuple(labels.shape)}")
+    return len(boxes)
+
+
+def _numpy(value: Array) -> np.ndarray:
+    if not isinstance(value, Tensor):
+        return value
+    value = value.detach()
+    return (value.double() if value.dtype == torch.bfloat16 else value).cpu().numpy()
