@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from bev3d.config import Config
 from bev3d.models._backbone import Backbone, conv_block
 from bev3d.models._encoder import encoder_channels
+from bev3d.targets._record import REGRESSION_SIZES
 
-__all__ = ["REGRESSION_CHANNELS", "Detector", "build_detector"]
+__all__ = ["Detector", "build_detector"]
 
-REGRESSION_CHANNELS = {"offset": 2, "height": 1, "log_size": 3, "heading": 2, "velocity": 2}
 HEATMAP_BIAS = -2.19  # sigmoid is 0.1: the first steps are not spent on pushing the empty cells down
 
 
@@ -23,13 +23,13 @@ class TaskHead(nn.Module):
     def __init__(self, in_channels: int, classes: int) -> None:
         super().__init__()
         self.heatmap = nn.Conv2d(in_channels, classes, 1)
-        self.regression = nn.Conv2d(in_channels, sum(REGRESSION_CHANNELS.values()), 1)
+        self.regression = nn.Conv2d(in_channels, sum(REGRESSION_SIZES.values()), 1)
         nn.init.constant_(self.heatmap.bias, HEATMAP_BIAS)  # type: ignore[arg-type]
 
     def forward(self, peaks: Tensor, shape: Tensor) -> dict[str, Tensor]:
         """Maps by name, float32 also under autocast, since targets and losses are."""
-        parts = self.regression(shape).float().split(list(REGRESSION_CHANNELS.values()), dim=1)
-        maps = dict(zip(REGRESSION_CHANNELS, parts, strict=True))
+        parts = self.regression(shape).float().split(list(REGRESSION_SIZES.values()), dim=1)
+        maps = dict(zip(REGRESSION_SIZES, parts, strict=True))
         return {"heatmap": self.heatmap(peaks).float(), **maps}
 
 

@@ -1,0 +1,116 @@
+"""The detector's loss: heatmaps, regression by name, and overlap and corners of decoded boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from bev3d.config import Config
+from bev3d.losses import (
+    CompositeLoss,
+    CompositeResult,
+    gather_regression_loss,
+    heatmap_focal_loss,
+    num_pos,
+)
+from bev3d.models._decode import boxes_at_cells, gather_cells
+from bev3d.targets import Targets, TaskTargets
+
+__all__ = ["DetectionLoss"]
+
+Outputs = Sequence[Mapping[str, Tensor]]
+
+
+class DetectionLoss(nn.Module):
+    """Weighted sum of the terms that a configuration asks for.
+
+    With N_t the number of objects of task t in the batch, at least 1, a term is the sum over the tasks of its own
+    sum / N_t (CenterPoint, Yin et al. 2021, arXiv 2006.11275):
+
+    * ``heatmap``: penalty-reduced focal loss of all cells
+    * ``regression/offset``, ``height``, ``log_size``, ``heading``, ``velocity``: L1 at the objects' cells, times
+      the weight of the name
+    * ``iou``: 1 - rotated 3D IoU, or its GIoU or DIoU form, of the boxes decoded there; where ``iou_weight`` > 0
+    * ``corner``: mean distance of their corners; where ``corner_weight`` > 0
+
+    Args:
+        config: the weights, the kind of overlap and the grid.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        losses: dict[str, tuple[object, float]] = {
+            "heatmap": (self._heatmap, config.heatmap_weight),
+            "regression": (self._regression, config.regression_weight),
+        }
+        if config.iou_weight > 0:
+            losses["iou"] = (self._overlap, config.iou_weight)
+        if config.corner_weight > 0:
+            losses["corner"] = (self._corner, config.corner_weight)
+        self.composite = CompositeLoss(losses)  # type: ignore[arg-type]
+
+    def forward(self, outputs: Outputs, targets: Targets) -> CompositeResult:
+        """Loss of a batch.
+
+        Args:
+            outputs: maps of every task, as :class:`bev3d.models.Detector` gives them.
+            targets: of the same batch and tasks.
+
+        Returns:
+            ``total`` with its graph, and the terms by name, detached.
+        """
+        return self.composite(dict.fromkeys(self.composite.weights, (outputs, targets)))
+
+    def _heatmap(self, outputs: Outputs, targets: Targets) -> Tensor:
+        losses = [
+            heatmap_focal_loss(maps["heatmap"], task.heatmap, reduction="sum") / num_pos(task.mask)
+            for maps, task in zip(outputs, targets.tasks, strict=True)
+        ]
+        return _add(losses)
+
+    def _regression(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
+        weights = self.config.regression_weights
+        parts: dict[str, list[Tensor]] = {name: [] for name in weights}
+        for maps, task in zip(outputs, targets.tasks, strict=True):
+            losses = gather_regression_loss(
+                maps, task.regression, task.cell_index, task.mask, weights=weights, reduction="sum"
+            )
+            for name, loss in losses.items():
+                parts[name].append(loss / num_pos(task.mask))
+        return {name: _add(losses) for name, losses in parts.items()}
+
+    def _overlap(self, outputs: Outputs, targets: Targets) -> Tensor:
+        from bev3d.losses import rotated_iou_loss
+
+        kind = self.config.iou_kind
+        losses = []
+        for maps, task in zip(outputs, targets.tasks, strict=True):
+            boxes, truth = self._boxes(maps, task)
+            losses.append(rotated_iou_loss(boxes, truth, kind=kind, space="3d", reduction="sum") / num_pos(task.mask))
+        return _add(losses)
+
+    def _corner(self, outputs: Outputs, targets: Targets) -> Tensor:
+        from bev3d.losses import corner_loss
+
+        losses = []
+        for maps, task in zip(outputs, targets.tasks, strict=True):
+            boxes, truth = self._boxes(maps, task)
+            losses.append(corner_loss(boxes, truth, reduction="sum") / num_pos(task.mask))
+        return _add(losses)
+
+    def _boxes(self, maps: Mapping[str, Tensor], task: TaskTargets) -> tuple[Tensor, Tensor]:
+        """Predicted and true boxes (N, 7) of the objects that a task holds."""
+        cells, mask = task.cell_index, task.mask
+        found = {name: gather_cells(maps[name], cells)[mask] for name in task.regression}
+        wanted = {name: values[mask] for name, values in task.regression.items()}
+        predicted = boxes_at_cells(found, cells[mask], self.config)
+        return predicted, boxes_at_cells(wanted, cells[mask], self.config)
+
+
+def _add(losses: Sequence[Tensor]) -> Tensor:
+    total = losses[0]
+    for loss in losses[1:]:
+        total = total + loss
+    return total

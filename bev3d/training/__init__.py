@@ -1,0 +1,8 @@
+"""Training runs and prediction."""
+
+from bev3d.training._augment import augment
+from bev3d.training._predict import detect, load_detector, predict
+from bev3d.training._step import DivergedError
+from bev3d.training._train import TrainResult, train
+
+__all__ = ["DivergedError", "TrainResult", "augment", "detect", "load_detector", "predict", "train"]
