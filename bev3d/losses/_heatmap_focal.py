@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bev3d.losses._reduce import Reduction, reduce_loss, weighted_mean
+from bev3d_ops.cpu import _focal as cpu
 
 __all__ = ["HeatmapFocalLoss", "heatmap_focal_loss"]
 
@@ -44,7 +47,10 @@ def heatmap_focal_loss(
     _check(logits, heatmap, alpha, beta)
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
-    return reduce_loss(_formula(logits, heatmap.detach().to(logits.dtype), alpha, beta), reduction)
+    heatmap = heatmap.detach().to(logits.dtype)
+    if _fusible(logits):
+        return reduce_loss(_FusedFocal.apply(logits, heatmap, alpha, beta), reduction)
+    return reduce_loss(_formula(logits, heatmap, alpha, beta), reduction)
 
 
 class HeatmapFocalLoss(nn.Module):
@@ -74,12 +80,51 @@ class HeatmapFocalLoss(nn.Module):
         return weighted_mean(loss, weight, avg_factor)
 
 
+class _FusedFocal(torch.autograd.Function):
+    """Loss and slope from one pass; the backward pass is a product. The slope itself can be differentiated."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> Tensor:
+        flat = [value.detach().contiguous().view(-1).numpy() for value in (logits, heatmap)]
+        wanted, threads = ctx.needs_input_grad[0], torch.get_num_threads()
+        loss, slope = cpu.heatmap_focal(flat[0], flat[1], alpha, beta, slope=wanted, threads=threads)
+        if wanted:
+            ctx.save_for_backward(logits, heatmap, torch.from_numpy(slope).view(logits.shape))
+            ctx.exponents = alpha, beta
+        return torch.from_numpy(loss).view(logits.shape)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        logits, heatmap, slope = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: the stored slope has no history
+            slope = _slope(logits, heatmap, *ctx.exponents)
+        return gradient * slope, None, None, None
+
+
+def _fusible(logits: Tensor) -> bool:
+    """Whether these are real numbers on the CPU: no compiler, tracer or functorch transform looks at them."""
+    if torch.compiler.is_compiling() or torch.jit.is_scripting() or torch.jit.is_tracing():
+        return False
+    plain = type(logits) in (Tensor, nn.Parameter) and not torch._C._are_functorch_transforms_active()
+    return plain and logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.float64)
+
+
 def _formula(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> Tensor:
     # h(t) = softplus(t) sigmoid(t)^alpha serves both cases; exp(alpha log sigmoid) keeps the slope finite at 0
+    _, t, weight = _cases(logits, heatmap, beta)
+    return weight * functional.logsigmoid(-t).neg() * torch.exp(alpha * functional.logsigmoid(t))
+
+
+def _slope(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> Tensor:
+    positive, t, weight = _cases(logits, heatmap, beta)
+    log_p, log_q = functional.logsigmoid(t), functional.logsigmoid(-t)
+    slope = weight * torch.exp(alpha * log_p) * (torch.exp(log_p) - alpha * torch.exp(log_q) * log_q)
+    return torch.where(positive, -slope, slope)
+
+
+def _cases(logits: Tensor, heatmap: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor]:
     positive = heatmap == 1
-    t = torch.where(positive, -logits, logits)
-    weight = torch.where(positive, 1.0, (1 - heatmap) ** beta)
-    return -weight * functional.logsigmoid(-t) * torch.exp(alpha * functional.logsigmoid(t))
+    return positive, torch.where(positive, -logits, logits), torch.where(positive, 1.0, (1 - heatmap) ** beta)
 
 
 def _check(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> None:
