@@ -160,7 +160,7 @@ def _heatmap_panel(axes: Axes, sample: Sample, truth: BoxSet, layer: HeatmapLaye
     axes.set_ylabel("")
     bar = axes.inset_axes((0.70, 0.035, 0.27, 0.016))
     scale = axes.figure.colorbar(image, cax=bar, orientation="horizontal", ticks=[0, 0.5, 1])
-    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.outline.set_visible(False)
     bar.tick_params(colors=theme.text, labelsize=6.5, length=0, pad=2)
     bar.xaxis.set_ticks_position("top")
 

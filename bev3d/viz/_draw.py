@@ -143,9 +143,8 @@ def draw_scores(
             continue
         written.append(top)
         label = f"{scores[i]:.2f}".lstrip("0")
-        text = axes.text(
-            *top, label, fontsize=5.5, color=mix(colours[i], theme.contrast, 0.5), zorder=7, gid="score", va="bottom"
-        )
+        colour = mix(colours[i], theme.contrast, 0.5)
+        text = axes.text(top[0], top[1], label, fontsize=5.5, color=colour, zorder=7, va="bottom", gid="score")
         text.set_path_effects([withStroke(linewidth=1.4, foreground=theme.panel)])
 
 

@@ -131,11 +131,12 @@ def _as_classes(values: NDArray[Any]) -> NDArray[Any]:
 
 def _peaks(values: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
     """Cells (K, 2), column and row, that no neighbour of their 3 x 3 window beats, in any class."""
+    rows, columns = values.shape[1:]
     padded = np.pad(values, ((0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    best = (values >= windows.max(axis=(-2, -1))) & (values >= threshold)
-    rows, columns = np.nonzero(best.any(axis=0))
-    return np.stack([columns, rows], axis=-1).astype(np.int64)
+    shifts = [padded[:, i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
+    best = (values >= np.maximum.reduce(shifts)) & (values >= threshold)
+    at_row, at_column = np.nonzero(best.any(axis=0))
+    return np.stack([at_column, at_row], axis=-1).astype(np.int64)
 
 
 def _numpy(value: Any) -> NDArray[Any]:

@@ -57,9 +57,9 @@ def legend_entries(sample: Sample, truth: BoxSet, found: BoxSet, layer: HeatmapL
     if len(motion_lines(truth.boxes)[0]):
         handles.append(Line2D([], [], color=ink, lw=0.9, ls=(0, (1, 1.2)), label="motion in 1 s"))
     if layer is not None:
-        ring = {"color": ink, "marker": "o", "mfc": "none", "mew": 0.7, "ms": 5, "ls": "none"}
+        ring: dict[str, Any] = {"color": ink, "marker": "o", "mfc": "none", "mew": 0.7, "ms": 5, "ls": "none"}
         handles.append(Line2D([], [], label=f"peak ({layer.kind})", **ring))
-        arrow = {"color": theme.offset, "marker": r"$\nearrow$", "ms": 7, "ls": "none"}
+        arrow: dict[str, Any] = {"color": theme.offset, "marker": r"$\nearrow$", "ms": 7, "ls": "none"}
         handles.append(Line2D([], [], label="offset: cell corner to centre", **arrow))
     return handles
 

@@ -16,6 +16,7 @@ __all__ = ["BoxSet", "detection_boxes", "forward_yaw", "ground_height", "scene_e
 
 FARTHEST_M = 75.0
 MARGIN_M = 4.0
+LEAST_ASPECT = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +92,9 @@ def scene_extent(sample: Sample, *others: BoxSet, range_m: Sequence[float] | Non
     spots += [corners_bev(shown.boxes).reshape(-1, 2) for shown in others if len(shown)]
     low = np.maximum(np.concatenate(spots).min(axis=0) - MARGIN_M, -FARTHEST_M)
     high = np.minimum(np.concatenate(spots).max(axis=0) + MARGIN_M, FARTHEST_M)
+    # a street along one axis still gets a picture of fair width
+    lack = np.maximum(LEAST_ASPECT * (high - low).max() - (high - low), 0) / 2
+    low, high = low - lack, high + lack
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
