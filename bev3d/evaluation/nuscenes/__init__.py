@@ -1,0 +1,7 @@
+"""The nuScenes detection metric and its submission format."""
+
+from bev3d.evaluation.nuscenes._evaluate import evaluate_nuscenes
+from bev3d.evaluation.nuscenes._result import ClassResult, NuScenesResult
+from bev3d.evaluation.nuscenes._submission import read_nuscenes, write_nuscenes
+
+__all__ = ["ClassResult", "NuScenesResult", "evaluate_nuscenes", "read_nuscenes", "write_nuscenes"]
