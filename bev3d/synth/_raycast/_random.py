@@ -1,0 +1,25 @@
+"""Random numbers as a hash of (seed, stream, index): the same for any order of evaluation."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def uniform(seed, stream, index):
+    """Uniform in (0, 1) from three integers (splitmix64, Steele et al., OOPSLA 2014)."""
+    z = seed + np.uint64(0x9E3779B97F4A7C15) * (np.uint64(index) + np.uint64(1))
+    z += np.uint64(0xD1B54A32D192ED03) * np.uint64(stream)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return (float(z >> np.uint64(11)) + 0.5) / 9007199254740992.0
+
+
+@njit(cache=True, nogil=True)
+def normal(seed, stream, index):
+    """Standard normal by Box and Muller."""
+    u = uniform(seed, stream, index)
+    v = uniform(seed, stream + 1, index)
+    return math.sqrt(-2.0 * math.log(u)) * math.cos(2.0 * math.pi * v)
