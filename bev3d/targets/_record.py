@@ -11,7 +11,7 @@ from torch import Tensor
 
 __all__ = ["REGRESSION_SIZES", "DropReason", "Targets", "TaskTargets"]
 
-DropReason: TypeAlias = Literal["outside_range", "not_a_class", "over_max_objects"]
+DropReason: TypeAlias = Literal["outside_range", "not_a_class", "over_max_objects", "too_few_points"]
 
 REGRESSION_SIZES: Mapping[str, int] = {"offset": 2, "height": 1, "log_size": 3, "heading": 2, "velocity": 2}
 """Components of each regression target: (dx, dy) in cells; z in metres; log of length, width, height in metres;
@@ -59,9 +59,10 @@ class Targets:
 
     Attributes:
         tasks: one record per task.
-        dropped: per sample, boxes without a target: index of the box -> reason. ``outside_range``: the centre lies
+        dropped: per sample, boxes without a target, index of the box -> reason. ``outside_range``: the centre lies
             outside the half-open range in x, y or z; ``not_a_class``: label -1; ``over_max_objects``: the task's
-            slots were taken by earlier boxes. Every box is either in one slot of one task or here.
+            slots were taken by earlier boxes; ``too_few_points``: left out by what reads a data set. Every box is
+            either in one slot of one task or here.
     """
 
     tasks: tuple[TaskTargets, ...]
