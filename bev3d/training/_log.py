@@ -15,6 +15,8 @@ from bev3d._progress import SECONDS_BETWEEN_LINES
 
 __all__ = ["LossLog", "TrainingProgress", "training_progress"]
 
+FORGET = 0.1  # weight of the newest step in the losses that are shown
+
 
 class LossLog:
     """Mean of every loss term over each stretch of ``every`` steps.
@@ -53,22 +55,31 @@ class LossLog:
 
 
 class TrainingProgress:
-    """How far a run is and what it loses: lines now and then."""
+    """How far a run is and what it loses lately: a line now and then.
+
+    Args:
+        total: steps of the run.
+        done: steps that were taken before.
+    """
 
     def __init__(self, total: int, done: int) -> None:
-        self.total, self.done = total, done
+        self.total, self.first = total, done
         self.start = self.last = time.monotonic()
-        self.first = done
+        self._lately: dict[str, float] = {}
 
     def update(self, step: int, terms: Mapping[str, float]) -> None:
-        """Show that ``step`` steps are done."""
-        self.done = step
+        """Take in that ``step`` steps are done, the last with these loss terms."""
+        for name, value in terms.items():
+            self._lately[name] = (1 - FORGET) * self._lately.get(name, value) + FORGET * value
+        self.show(step, ", ".join(f"{name} {value:.3g}" for name, value in self._lately.items()))
+
+    def show(self, step: int, losses: str) -> None:
+        """Print a line if the last one is long ago."""
         now = time.monotonic()
         if now - self.last >= SECONDS_BETWEEN_LINES or step == self.total:
             self.last = now
             rest = (now - self.start) / (step - self.first) * (self.total - step)
-            text = f"training: step {step}/{self.total}, {rest:.0f} s left, {describe(terms)}"
-            print(text, file=sys.stderr, flush=True)
+            print(f"training: step {step}/{self.total}, {rest:.0f} s left, {losses}", file=sys.stderr, flush=True)
 
 
 class _Bar(TrainingProgress):
@@ -78,8 +89,8 @@ class _Bar(TrainingProgress):
         super().__init__(total, done)
         self.bar, self.task = bar, task
 
-    def update(self, step: int, terms: Mapping[str, float]) -> None:
-        self.bar.update(self.task, completed=step, losses=describe(terms))
+    def show(self, step: int, losses: str) -> None:
+        self.bar.update(self.task, completed=step, losses=losses)
 
 
 @contextmanager
@@ -100,8 +111,3 @@ def training_progress(total: int, done: int = 0) -> Iterator[TrainingProgress]:
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         yield _Bar(total, done, bar, bar.add_task("training", total=total, completed=done, losses=""))
-
-
-def describe(terms: Mapping[str, float]) -> str:
-    """Loss terms in one line."""
-    return ", ".join(f"{name} {value:.3g}" for name, value in terms.items())
