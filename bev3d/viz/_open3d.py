@@ -26,7 +26,7 @@ from bev3d.viz._caption import write_captioned
 from bev3d.viz._stage import Stage, stage_for
 from bev3d.viz._style import hex_to_rgb
 
-__all__ = ["Availability", "have_open3d", "render_open3d", "show_open3d"]
+__all__ = ["Availability", "has_display", "have_open3d", "render_open3d", "show_open3d"]
 
 SUPERSAMPLING = 2
 LINE_WIDTH_PX = 1.7
@@ -41,6 +41,11 @@ class Availability:
 
     def __bool__(self) -> bool:
         return self.available
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be used; empty where it can."""
+        return "" if self.available else self.reason
 
 
 def have_open3d() -> Availability:
