@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["KEYFRAME_TOKEN", "keyframe_dataset", "symlink_tree"]
+__all__ = ["ATTRIBUTES", "KEYFRAME_TOKEN", "keyframe_dataset", "one_pixel", "symlink_tree", "token_of"]
 
 KEYFRAME_TOKEN = "ca9a282c9e77460f8360f564131a8af5"
 VERSION = "v1.0-mini"
@@ -61,7 +61,7 @@ def keyframe_dataset(real_data: Path, folder: Path) -> Path:
     symlink_tree(source / "samples", folder / "samples")
     maps = folder / "maps"
     maps.mkdir(parents=True)
-    (maps / "placeholder.png").write_bytes(_one_pixel())
+    (maps / "placeholder.png").write_bytes(one_pixel())
     tables = _fixed_tables(record)
     tables.update(_sensor_tables(record))
     tables.update(_box_tables(record))
@@ -82,25 +82,25 @@ def symlink_tree(source: Path, target: Path) -> None:
 
 def _fixed_tables(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     scene = {
-        "token": _token("scene"),
-        "log_token": _token("log"),
+        "token": token_of("scene"),
+        "log_token": token_of("log"),
         "nbr_samples": 1,
         "first_sample_token": KEYFRAME_TOKEN,
         "last_sample_token": KEYFRAME_TOKEN,
         "name": "scene-0061",
         "description": "first sample only",
     }
-    log = {"token": _token("log"), "logfile": "", "vehicle": "n015", "date_captured": "2018-07-24"}
+    log = {"token": token_of("log"), "logfile": "", "vehicle": "n015", "date_captured": "2018-07-24"}
     sample = {"token": KEYFRAME_TOKEN, "timestamp": record["timestamp_us"], "prev": "", "next": ""}
-    picture = {"token": _token("map"), "category": "semantic_prior", "filename": "maps/placeholder.png"}
+    picture = {"token": token_of("map"), "category": "semantic_prior", "filename": "maps/placeholder.png"}
     return {
         "scene": [scene],
         "log": [log | {"location": record["location"]}],
         "sample": [sample | {"scene_token": scene["token"]}],
         "map": [picture | {"log_tokens": [log["token"]]}],
         "visibility": [{"token": str(i), "level": level, "description": ""} for i, level in enumerate("1234", 1)],
-        "attribute": [{"token": _token(name), "name": name, "description": ""} for name in ATTRIBUTES],
-        "category": [{"token": _token(name), "name": name, "description": ""} for name in CATEGORY.values()],
+        "attribute": [{"token": token_of(name), "name": name, "description": ""} for name in ATTRIBUTES],
+        "category": [{"token": token_of(name), "name": name, "description": ""} for name in CATEGORY.values()],
     }
 
 
@@ -112,8 +112,8 @@ def _sensor_tables(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     tables: dict[str, list[dict[str, Any]]] = {"sensor": [], "calibrated_sensor": [], "ego_pose": [], "sample_data": []}
     for channel, sensor in {"LIDAR_TOP": lidar, **cameras}.items():
         token = sensor["sample_data_token"]
-        tables["sensor"].append({"token": _token(channel), "channel": channel, "modality": sensor["modality"]})
-        pose = {"token": _token(channel + "calibration"), "sensor_token": _token(channel)} | _pose(sensor["pose"])
+        tables["sensor"].append({"token": token_of(channel), "channel": channel, "modality": sensor["modality"]})
+        pose = {"token": token_of(channel + "calibration"), "sensor_token": token_of(channel)} | _pose(sensor["pose"])
         tables["calibrated_sensor"].append(pose | {"camera_intrinsic": sensor.get("cam2img", [])})
         # The cameras' own ego poses are not in the record; that of the LiDAR is at most 0.04 s away.
         tables["ego_pose"].append({"token": token, "timestamp": sensor["timestamp_us"]} | _pose(record["ego2global"]))
@@ -139,7 +139,7 @@ def _sensor_tables(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def _box_tables(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     annotations, instances = [], []
     for i, box in enumerate(record["boxes"]):
-        token, instance = _token(f"annotation {i}"), _token(f"instance {i}")
+        token, instance = token_of(f"annotation {i}"), token_of(f"instance {i}")
         length, width, height = box["size_lwh"]
         half = box["yaw_global_approx"] / 2
         annotations.append(
@@ -148,7 +148,7 @@ def _box_tables(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 "sample_token": KEYFRAME_TOKEN,
                 "instance_token": instance,
                 "visibility_token": "4",
-                "attribute_tokens": [_token(box["attribute"])] if box["attribute"] else [],
+                "attribute_tokens": [token_of(box["attribute"])] if box["attribute"] else [],
                 "translation": box["center_global_approx"],
                 "size": [width, length, height],
                 "rotation": [float(np.cos(half)), 0.0, 0.0, float(np.sin(half))],
@@ -159,7 +159,7 @@ def _box_tables(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
             }
         )
         links = {"nbr_annotations": 1, "first_annotation_token": token, "last_annotation_token": token}
-        instances.append({"token": instance, "category_token": _token(CATEGORY[box["category"]])} | links)
+        instances.append({"token": instance, "category_token": token_of(CATEGORY[box["category"]])} | links)
     return {"sample_annotation": annotations, "instance": instances}
 
 
@@ -182,11 +182,11 @@ def _quaternion(rotation: np.ndarray) -> np.ndarray:
     return np.linalg.eigh(k)[1][:, -1]
 
 
-def _token(text: str) -> str:
+def token_of(text: str) -> str:
     return hashlib.md5(text.encode()).hexdigest()
 
 
-def _one_pixel() -> bytes:
+def one_pixel() -> bytes:
     """A PNG of 1 x 1 grey pixel; the devkit wants a map picture to exist."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:

@@ -68,7 +68,8 @@ def image_iou(a: Matrix, b: Matrix) -> Matrix:
 
 
 def _areas(boxes: Matrix) -> Matrix:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    sides: Matrix = boxes[:, 2:] - boxes[:, :2]
+    return sides[:, 0] * sides[:, 1]
 
 
 def _intersections(a: Matrix, b: Matrix) -> Matrix:
