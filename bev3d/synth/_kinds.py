@@ -7,7 +7,7 @@ arXiv:1903.11027) and KITTI (Geiger et al., CVPR 2012) report for their classes;
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from bev3d.synth import _figures as figures
 from bev3d.synth import _vehicles as vehicles
 from bev3d.synth._parts import Row
 
-__all__ = ["DETECTION_CLASSES", "KINDS", "Kind", "Shape"]
+__all__ = ["DETECTION_CLASSES", "KINDS", "KITTI_KINDS", "Kind", "Shape"]
 
 Shape = Callable[[float, float, float, np.random.Generator], list[Row]]
 
@@ -37,7 +37,7 @@ class Kind:
         spread: relative standard deviation of the sizes.
         shape: gives the primitives.
         family: "vehicle", "cycle", "pedestrian" or "" (decides the attributes).
-        kitti: type in KITTI labels.
+        kitti: type in KITTI labels, "" for what KITTI leaves unlabelled.
     """
 
     detection: str
@@ -46,7 +46,7 @@ class Kind:
     spread: float
     shape: Shape
     family: str = ""
-    kitti: str = "Misc"
+    kitti: str = ""
 
     def size(self, rng: np.random.Generator) -> tuple[float, float, float]:
         """One box size: a common factor and smaller ones for the three sides."""
@@ -89,10 +89,17 @@ KINDS: dict[str, Kind] = {
     "worker": _person("human.pedestrian.construction_worker", (0.76, 0.70, 1.78)),
     "seated": _person("human.pedestrian.adult", (0.85, 0.65, 1.28), figures.seated, "Person_sitting"),
     "motorcycle_rider": _cycle("motorcycle", (2.1, 0.8, 1.62), figures.motorcycle, True, "Cyclist"),
-    "motorcycle": _cycle("motorcycle", (2.1, 0.78, 1.15), figures.motorcycle, False, "Misc"),
+    "motorcycle": _cycle("motorcycle", (2.1, 0.78, 1.15), figures.motorcycle, False, ""),
     "bicycle_rider": _cycle("bicycle", (1.75, 0.62, 1.68), figures.bicycle, True, "Cyclist"),
-    "bicycle": _cycle("bicycle", (1.72, 0.6, 1.1), figures.bicycle, False, "Misc"),
+    "bicycle": _cycle("bicycle", (1.72, 0.6, 1.1), figures.bicycle, False, ""),
     "traffic_cone": Kind("traffic_cone", "movable_object.trafficcone", (0.41, 0.41, 0.95), 0.12, figures.traffic_cone),
     "barrier": Kind("barrier", "movable_object.barrier", (0.52, 2.45, 1.0), 0.07, figures.barrier),
     "bin": Kind("", "movable_object.pushable_pullable", (0.65, 0.6, 1.1), 0.1, figures.litter_bin),
+}
+
+# European cars of 2011 are smaller than American ones.
+KITTI_KINDS = {
+    **KINDS,
+    "car": replace(KINDS["car"], size_m=(3.9, 1.63, 1.52)),
+    "van": replace(KINDS["van"], size_m=(5.05, 1.9, 2.2)),
 }

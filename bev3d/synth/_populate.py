@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from bev3d.synth._kinds import KINDS
+from bev3d.synth._kinds import KINDS, Kind
 from bev3d.synth._scenery import add_houses, add_street_furniture
 from bev3d.synth._street import Lane, Street, random_street
 from bev3d.synth._works import add_barrier_row, add_cone_row, add_works
@@ -37,21 +37,28 @@ class Density:
     cone_rows: float = 2.0
     barrier_rows: float = 1.8
     bins: float = 1.0
+    ahead_m: float = 0.0
+    """How far before the ego vehicle the middle of the crowd is."""
 
 
-def build_world(seed: np.random.SeedSequence, times: np.ndarray, density: Density | None = None) -> World:
+def build_world(
+    seed: np.random.SeedSequence,
+    times: np.ndarray,
+    density: Density | None = None,
+    kinds: Mapping[str, Kind] = KINDS,
+) -> World:
     """A world of its own for each seed.
 
     Args:
         seed: decides everything.
         times: (T,) seconds at which nothing may touch; time 0 is the first key frame.
-        density: how much stands in it.
+        density: how much stands in it; kinds: what it is made of.
     """
     rng = np.random.default_rng(seed)
     density = density or Density()
     duration = float(times[-1])
     street, ego_lane = random_street(rng, duration)
-    world = WorldBuilder(rng, times)
+    world = WorldBuilder(rng, times, kinds, density.ahead_m)
     ego = world.keep_free(_ego(rng, street, ego_lane), EGO_LENGTH_M, EGO_WIDTH_M)
     add_houses(world, street)
     crowd = 1.0 + ego_lane.speed * duration / 110.0
@@ -105,14 +112,14 @@ def _populate(world: WorldBuilder, street: Street, density: Density, duration: f
     for _ in range(some(density.bins)):
         side = 1.0 if rng.random() < 0.5 else -1.0
         place = Body(_along(world, street, 45.0), side * (street.facade - 0.8), float(rng.uniform(-3.1, 3.1)))
-        world.add_object(KINDS["bin"], place, 0.2)
+        world.add_object(world.kinds["bin"], place, 0.2)
 
 
 def _along(world: WorldBuilder, street: Street, spread: float) -> float:
     """A place along the ego's way, denser near it."""
-    return float(np.clip(world.rng.normal(0.0, 0.6 * spread), -spread, spread)) + float(
-        world.rng.uniform(0.0, street.reach[1] - 80.0)
-    )
+    rng = world.rng
+    beside = float(np.clip(rng.normal(0.0, 0.6 * spread), -spread, spread))
+    return world.ahead_m + beside + float(rng.uniform(0.0, street.reach[1] - 80.0))
 
 
 def _drive(world: WorldBuilder, street: Street, name: str, duration: float, spread: float) -> bool:
@@ -133,7 +140,7 @@ def _drive(world: WorldBuilder, street: Street, name: str, duration: float, spre
     else:
         wobble = 0.02 * float(rng.standard_normal())
         body = Body(body.x, body.y + 0.15 * float(rng.standard_normal()), body.yaw + wobble, body.speed)
-    return world.add_object(KINDS[name], body, 0.7)
+    return world.add_object(world.kinds[name], body, 0.7)
 
 
 def _park(world: WorldBuilder, street: Street, name: str, spread: float) -> bool:
@@ -147,7 +154,7 @@ def _park(world: WorldBuilder, street: Street, name: str, spread: float) -> bool
         return False
     against = rng.random() < 0.15
     yaw = (0.0 if (side < 0) != against else math.pi) + 0.03 * float(rng.standard_normal())
-    return world.add_object(KINDS[name], Body(x, side * (street.kerb - 1.15), yaw), 0.25, parked=True)
+    return world.add_object(world.kinds[name], Body(x, side * (street.kerb - 1.15), yaw), 0.25, parked=True)
 
 
 def _in_lot(world: WorldBuilder, street: Street, name: str) -> bool:
@@ -160,7 +167,7 @@ def _in_lot(world: WorldBuilder, street: Street, name: str) -> bool:
         yaw = float(rng.choice([0.5, -0.5])) * math.pi + 0.05 * float(rng.standard_normal())
     else:
         yaw = float(rng.uniform(-math.pi, math.pi))
-    return world.add_object(KINDS[name], Body(x, y, yaw), 0.4, parked=True)
+    return world.add_object(world.kinds[name], Body(x, y, yaw), 0.4, parked=True)
 
 
 def _add_car(world: WorldBuilder, street: Street, name: str, duration: float) -> bool:
@@ -189,11 +196,11 @@ def _add_articulated(world: WorldBuilder, street: Street, duration: float) -> bo
     if lane.speed == 0.0 and (street.in_crossing(along, 8.0) or lane.crossing):
         return False
     body = street.in_lane(lane, along, time)
-    if not world.add_object(KINDS["trailer"], body, 0.5, parked=lane.speed == 0.0):
+    if not world.add_object(world.kinds["trailer"], body, 0.5, parked=lane.speed == 0.0):
         return False
-    ahead = 0.5 * (14.0 + KINDS["tractor"].size_m[0])
+    ahead = 0.5 * (14.0 + world.kinds["tractor"].size_m[0])
     front = Body(body.x + ahead * math.cos(body.yaw), body.y + ahead * math.sin(body.yaw), body.yaw, body.speed)
-    world.add_object(KINDS["tractor"], front, 0.05)
+    world.add_object(world.kinds["tractor"], front, 0.05)
     return True
 
 
@@ -204,14 +211,16 @@ def _add_cycle(world: WorldBuilder, street: Street, name: str, duration: float) 
     if not name.endswith("_rider"):
         across = street.kerb + 0.8 if rng.random() < 0.6 else street.facade - 0.9
         yaw = float(rng.uniform(-math.pi, math.pi))
-        return world.add_object(KINDS[name], Body(_along(world, street, 36.0), side * across, yaw), 0.12, parked=True)
+        return world.add_object(
+            world.kinds[name], Body(_along(world, street, 36.0), side * across, yaw), 0.12, parked=True
+        )
     if name.startswith("motorcycle") and rng.random() < 0.6:
         return _drive(world, street, name, duration, 38.0)
     speed = float(rng.uniform(2.0, 6.5)) if rng.random() < 0.9 else 0.0
     yaw = (0.0 if side < 0 else math.pi) + 0.05 * float(rng.standard_normal())
     x = _along(world, street, 36.0) - math.cos(yaw) * speed * float(rng.uniform(0.0, duration))
     across = side * (street.half_width - float(rng.uniform(0.4, 1.0)))
-    return world.add_object(KINDS[name], Body(x, across, yaw, speed), 0.25)
+    return world.add_object(world.kinds[name], Body(x, across, yaw, speed), 0.25)
 
 
 def _add_people(world: WorldBuilder, street: Street, count: int, duration: float) -> None:
@@ -227,7 +236,7 @@ def _add_people(world: WorldBuilder, street: Street, count: int, duration: float
             )
             x, y = group.x + float(rng.normal(0.0, 0.9)), group.y + float(rng.normal(0.0, 0.7))
             yaw = group.yaw + 0.12 * float(rng.standard_normal())
-            placed += world.add_object(KINDS[name], Body(x, y, yaw, group.speed), 0.1)
+            placed += world.add_object(world.kinds[name], Body(x, y, yaw, group.speed), 0.1)
 
 
 def _walk(rng: np.random.Generator, street: Street, x: float, duration: float) -> Body:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from bev3d.synth._kinds import KINDS
 from bev3d.synth._street import Street
 from bev3d.synth._world import Body, WorldBuilder
 
@@ -35,12 +34,12 @@ def _close_strip(world: WorldBuilder, street: Street) -> None:
     _row(world, "traffic_cone", (start - 8.5, edge + side * 3.8), taper, 5, 2.0)
     middle = side * (street.kerb - 2.0)
     yaw = float(rng.choice([0.0, math.pi])) + float(rng.normal(0.0, 0.2))
-    world.add_object(KINDS["construction_vehicle"], Body(start + 0.5 * length, middle, yaw), 0.3, parked=True)
+    world.add_object(world.kinds["construction_vehicle"], Body(start + 0.5 * length, middle, yaw), 0.3, parked=True)
     for _ in range(int(rng.integers(1, 4))):
         place = Body(
             start + float(rng.uniform(0.0, length)), middle + float(rng.normal(0.0, 0.8)), float(rng.uniform(-3.1, 3.1))
         )
-        world.add_object(KINDS["worker"], place, 0.15)
+        world.add_object(world.kinds["worker"], place, 0.15)
 
 
 def _build(world: WorldBuilder, street: Street, some: Callable[[float], int]) -> None:
@@ -52,7 +51,7 @@ def _build(world: WorldBuilder, street: Street, some: Callable[[float], int]) ->
     for name, count in (("construction_vehicle", 1 + some(1.2)), ("worker", 1 + some(2.0)), ("truck", some(0.5))):
         for _ in range(count):
             x, y = (float(rng.uniform(low + 2.0, high - 2.0)) for low, high in (lot.x, lot.y))
-            world.add_object(KINDS[name], Body(x, y, float(rng.uniform(-math.pi, math.pi))), 0.3, parked=True)
+            world.add_object(world.kinds[name], Body(x, y, float(rng.uniform(-math.pi, math.pi))), 0.3, parked=True)
 
 
 def add_cone_row(world: WorldBuilder, street: Street) -> None:
@@ -60,7 +59,7 @@ def add_cone_row(world: WorldBuilder, street: Street) -> None:
     rng = world.rng
     side = 1.0 if rng.random() < 0.5 else -1.0
     across = side * (street.kerb + float(rng.uniform(-0.8, 1.5)))
-    start = float(rng.uniform(-28.0, 22.0)) + float(rng.uniform(0.0, street.reach[1] - 80.0))
+    start = world.ahead_m + float(rng.uniform(-28.0, 22.0)) + float(rng.uniform(0.0, street.reach[1] - 80.0))
     _row(
         world,
         "traffic_cone",
@@ -77,7 +76,7 @@ def add_barrier_row(world: WorldBuilder, street: Street) -> None:
     side = 1.0 if rng.random() < 0.5 else -1.0
     along = 0.0 if rng.random() < 0.8 else 0.5 * math.pi
     across = side * (street.kerb + float(rng.uniform(0.2, 1.2)))
-    start = float(rng.uniform(-28.0, 20.0)) + float(rng.uniform(0.0, street.reach[1] - 80.0))
+    start = world.ahead_m + float(rng.uniform(-28.0, 20.0)) + float(rng.uniform(0.0, street.reach[1] - 80.0))
     _row(world, "barrier", (start, across), along, int(rng.integers(2, 8)) if along == 0.0 else 2, 2.8)
 
 
@@ -94,5 +93,7 @@ def _row(
         yaw = direction + 0.5 * math.pi if name == "barrier" else float(rng.uniform(-math.pi, math.pi))
         nudge = rng.normal(0.0, 0.06, 2)
         world.add_object(
-            KINDS[name], Body(x + float(nudge[0]), y + float(nudge[1]), yaw + 0.04 * float(rng.standard_normal())), 0.02
+            world.kinds[name],
+            Body(x + float(nudge[0]), y + float(nudge[1]), yaw + 0.04 * float(rng.standard_normal())),
+            0.02,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,10 +113,11 @@ def move(bodies: Array, time: float) -> tuple[Array, Array, Array]:
 class WorldBuilder:
     """Collects bodies that never touch, in the frame of the street; :meth:`finish` turns all into the world."""
 
-    def __init__(self, rng: np.random.Generator, times: Array, scale: float = 1.0) -> None:
+    def __init__(self, rng: np.random.Generator, times: Array, kinds: Mapping[str, Kind], ahead_m: float = 0.0) -> None:
         self.rng = rng
         self.times = times
-        self.scale = scale
+        self.kinds = kinds
+        self.ahead_m = ahead_m
         self._bodies = np.zeros((64, 7))
         self._count = 0
         self._entries: list[tuple[Array, float, Kind | None, bool, list[Row]]] = []
@@ -153,10 +155,6 @@ class WorldBuilder:
             return False
         self._entries.append((row, height, None, False, rows))
         return True
-
-    def count(self, *names: str) -> int:
-        """Annotated objects so far of these detection classes."""
-        return sum(kind is not None and kind.detection in names for _, _, kind, _, _ in self._entries)
 
     def finish(self, ego: Array, road: Array, turn: float, shift: Array) -> World:
         """Turn by ``turn`` radians, shift by ``shift`` (2,), and freeze."""

@@ -21,15 +21,18 @@ def ground_height(x, y, waves):
 @njit(cache=True, nogil=True)
 def cast_ground(depth, cosines, owners, directions, origin, waves):
     """First hits on the undulating ground, by fixed-point steps from the plane (slopes are below 1 %)."""
+    start = ground_height(origin[0], origin[1], waves)
     for ray in range(depth.size):
         dx, dy, dz = directions[ray, 0], directions[ray, 1], directions[ray, 2]
         if dz > -0.012:
             continue
-        height = ground_height(origin[0], origin[1], waves)
-        t = 0.0
-        for _ in range(4):
+        height, t = start, 0.0
+        for _ in range(6):
             t = (height - origin[2]) / dz
-            height = ground_height(origin[0] + t * dx, origin[1] + t * dy, waves)
+            found = ground_height(origin[0] + t * dx, origin[1] + t * dy, waves)
+            if abs(found - height) < 1e-3:
+                break
+            height = found
         if 0.0 < t < MAX_RANGE_M:
             depth[ray], cosines[ray], owners[ray] = t, -dz, GROUND
 

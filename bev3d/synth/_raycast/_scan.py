@@ -72,12 +72,12 @@ def _directions(rotation, elevations, azimuths):
     rings = elevations.size
     local = np.empty((columns * rings, 3))
     world = np.empty((columns * rings, 3))
+    flats, climbs = np.cos(elevations), np.sin(elevations)
     for column in range(columns):
         c, s = math.cos(first_azimuth + step * column), math.sin(first_azimuth + step * column)
         for ring in range(rings):
             ray = column * rings + ring
-            flat = math.cos(elevations[ring])
-            x, y, z = flat * c, flat * s, math.sin(elevations[ring])
+            x, y, z = flats[ring] * c, flats[ring] * s, climbs[ring]
             local[ray, 0], local[ray, 1], local[ray, 2] = x, y, z
             for i in range(3):
                 world[ray, i] = rotation[i, 0] * x + rotation[i, 1] * y + rotation[i, 2] * z
