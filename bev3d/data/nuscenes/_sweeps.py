@@ -12,6 +12,7 @@ from bev3d._errors import DataFormatError
 from bev3d.data._binary import read_float32_records
 from bev3d.data.nuscenes._rows import SampleDataRow
 from bev3d.data.nuscenes._tables import NuScenesTables
+from bev3d_ops.cpu._sweeps import append_sweep
 
 __all__ = ["merge_sweeps", "read_lidar"]
 
@@ -50,19 +51,19 @@ def merge_sweeps(
     Raises:
         DataFormatError: a file that is missing or truncated; the text names the file and its ``sample_data`` row.
     """
+    scans = [_scan_of(tables, row) for row in rows]
+    out = np.empty((sum(len(scan) for scan in scans), 5), dtype=np.float32)
     newest = 1e-6 * rows[0]["timestamp"]
-    parts = []
-    for row in rows:
-        path = tables.dataroot / row["filename"]
-        if not path.is_file():
-            raise DataFormatError(f"{path}: no such file (sample_data {row['token']})")
-        scan = read_lidar(path)
-        near = (np.abs(scan[:, :2]) < EGO_HALF_WIDTH_M).all(axis=1)
-        scan = scan[~near]
+    stop = 0
+    for row, scan in zip(rows, scans, strict=True):
         transform = sample_from_global @ tables.global_from_sensor(row)
-        out = np.empty((len(scan), 5), dtype=np.float32)
-        out[:, :3] = scan[:, :3].astype(np.float64) @ transform[:3, :3].T + transform[:3, 3]
-        out[:, 3] = scan[:, 3] / np.float32(FULL_INTENSITY)
-        out[:, 4] = newest - 1e-6 * row["timestamp"]
-        parts.append(out)
-    return np.concatenate(parts)
+        lag = newest - 1e-6 * row["timestamp"]
+        stop = append_sweep(scan, transform, EGO_HALF_WIDTH_M, 1 / FULL_INTENSITY, lag, out, stop)
+    return out[:stop]
+
+
+def _scan_of(tables: NuScenesTables, row: SampleDataRow) -> NDArray[np.float32]:
+    path = tables.dataroot / row["filename"]
+    if not path.is_file():
+        raise DataFormatError(f"{path}: no such file (sample_data {row['token']})")
+    return read_lidar(path)
