@@ -87,20 +87,22 @@ def radius_rule(
 def _radius(length: Values, width: Values, kind: str, o: float) -> Values:
     """In the order of operations of the published code, so that ``legacy`` floors to the same cell counts."""
     if kind == "sqrt_area":
-        return (length * width) ** 0.5 / 2
+        return _sqrt(length * width) / 2
     total = length + width
     a1, b1, c1 = 1.0, total, width * length * (1 - o) / (1 + o)
     a2, b2, c2 = 4.0, 2 * total, (1 - o) * width * length
     a3, b3, c3 = 4 * o, -2 * o * total, (o - 1) * width * length
-    # rounding must not make a discriminant negative: l = w puts the first two close to 0 for a small overlap
-    root1, root2, root3 = (_clip(b * b - 4 * a * c) ** 0.5 for a, b, c in ((a1, b1, c1), (a2, b2, c2), (a3, b3, c3)))
+    quadratics = ((a1, b1, c1), (a2, b2, c2), (a3, b3, c3))
+    root1, root2, root3 = (_sqrt(b * b - 4 * a * c) for a, b, c in quadratics)
     if kind == "legacy":
         return _smallest((b1 + root1) / 2, (b2 + root2) / 2, (b3 + root3) / 2)
     return _smallest((b1 - root1) / (2 * a1), (b2 - root2) / (2 * a2), (b3 + root3) / (2 * a3))
 
 
-def _clip(value: Values) -> Values:
-    return value.clip(0)
+def _sqrt(value: Values) -> Values:
+    """Of the positive part: for a small overlap, rounding can make the discriminant of a square negative."""
+    # NumPy's root is correctly rounded; torch's may differ in the last bit, so targets are made with NumPy
+    return torch.sqrt(value.clip(0)) if isinstance(value, Tensor) else np.sqrt(value.clip(0))
 
 
 def _smallest(first: Values, second: Values, third: Values) -> Values:
