@@ -1,0 +1,118 @@
+"""Losses of the exact rotated overlap."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from bev3d._check import check_choice
+from bev3d.losses._collapsed import collapse_penalty, known_boxes
+from bev3d.losses._pairs import check_aligned_pair
+from bev3d.losses._reduce import Reduction, reduce_loss, weighted_mean
+from bev3d.overlap import diou_3d, diou_bev, giou_3d, giou_bev, iou_3d, iou_bev
+
+__all__ = ["RotatedIouLoss", "rotated_iou_loss"]
+
+Kind = Literal["iou", "giou", "diou"]
+Space = Literal["bev", "3d"]
+
+_OVERLAPS = {
+    ("iou", "bev"): iou_bev,
+    ("iou", "3d"): iou_3d,
+    ("giou", "bev"): giou_bev,
+    ("giou", "3d"): giou_3d,
+    ("diou", "bev"): diou_bev,
+    ("diou", "3d"): diou_3d,
+}
+
+
+def rotated_iou_loss(
+    pred: Tensor,
+    target: Tensor,
+    *,
+    kind: Kind = "iou",
+    space: Space = "3d",
+    reduction: Reduction = "none",
+) -> Tensor:
+    """One minus the rotated IoU, GIoU or DIoU of aligned boxes.
+
+    ======== ============================ ============= ========================================================
+    kind     loss                         range         source
+    ======== ============================ ============= ========================================================
+    ``iou``  1 - IoU                      [0, 1]        no gradient where the boxes are apart
+    ``giou`` 1 - IoU + (C - U) / C        [0, 2]        Rezatofighi et al., CVPR 2019, 1902.09630
+    ``diou`` 1 - IoU + d² / c²            [0, 2]        Zheng et al., AAAI 2020, 1911.08287
+    ======== ============================ ============= ========================================================
+
+    U is the union, C the area (volume) and c the diagonal of the enclosing box, which is parallel to the target's
+    sides. The overlap is that of the rotated boxes: the "IoU losses" of several detectors leave the yaw out.
+    Where a predicted size is below a thousandth of the target's smallest one (zero and negative ones too), a
+    penalty that grows with the deficit is added, so that a collapsed box always grows again.
+
+    Args:
+        pred: (..., 7 or 9), see :class:`bev3d.boxes.Box`; the velocity is not read.
+        target: same leading shape. A pair whose target has a NaN among x ... yaw gives 0.
+        kind: see the table.
+        space: ``"bev"``, the footprints seen from above, or ``"3d"``, the volumes.
+        reduction: ``"none"``, ``"mean"`` over all pairs, or ``"sum"``.
+
+    Returns:
+        (...), or a scalar; in the wider dtype of the two, float32 at least. Inside it is float64. Equal boxes
+        give 0 with gradient 0; a prediction that is not finite gives NaN, so that divergence shows.
+
+    Raises:
+        ValueError: wrong shapes, devices, kind, space or reduction.
+        TypeError: not floating-point tensors.
+    """
+    check_choice("kind", kind, ("iou", "giou", "diou"))
+    check_choice("space", space, ("bev", "3d"))
+    dtype = check_aligned_pair(pred, target)
+    known, pred, target = known_boxes(pred.double(), target.double())
+    loss = 1 - _OVERLAPS[kind, space](pred, target)
+    sizes = slice(3, 5 if space == "bev" else 6)
+    smallest = target[..., sizes].amin(dim=-1).clamp(min=1e-3)
+    # the pull of GIoU towards smaller boxes is below one over the target's smallest size
+    loss = loss + collapse_penalty(pred[..., sizes], target[..., sizes], 1 / smallest)
+    loss = torch.where(pred.isfinite().all(dim=-1), loss, torch.nan)
+    loss = torch.where(known, loss, 0.0)
+    return reduce_loss(loss.to(dtype), reduction)
+
+
+class RotatedIouLoss(nn.Module):
+    """Mean of :func:`rotated_iou_loss`.
+
+    Args:
+        kind: ``"iou"``, ``"giou"`` or ``"diou"``.
+        space: ``"bev"`` or ``"3d"``.
+    """
+
+    def __init__(self, kind: Kind = "iou", space: Space = "3d") -> None:
+        super().__init__()
+        check_choice("kind", kind, ("iou", "giou", "diou"))
+        check_choice("space", space, ("bev", "3d"))
+        self.kind: Kind = kind
+        self.space: Space = space
+
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        avg_factor: Tensor | float | None = None,
+    ) -> Tensor:
+        """Sum of ``weight`` times the loss, over ``avg_factor`` or, where that is None, over the number of pairs.
+
+        Args:
+            pred, target: (..., 7 or 9).
+            weight: broadcasts to (...).
+            avg_factor: such as the number of positives, at least 1.
+        """
+        loss = rotated_iou_loss(pred, target, kind=self.kind, space=self.space)
+        return weighted_mean(loss, weight, avg_factor)
+
+    def extra_repr(self) -> str:
+        """Shown by ``print(module)``."""
+        return f"kind={self.kind!r}, space={self.space!r}"
