@@ -69,7 +69,10 @@ def camera_for(
         return Camera(_look(middle + distance * up, middle, np.array([0.0, 1.0, 0.0])), focal, size)
     if view == "chase":
         ground = up * ground_z
-        eye, aim = ground - 15 * ahead + 9 * up, ground + 15 * ahead
+        # where nothing is known behind the car, the camera need not stand back
+        forward_only = min(x0 * ahead[0], x1 * ahead[0]) + min(y0 * ahead[1], y1 * ahead[1]) > -5
+        eye = ground + (-7 * ahead + 7 * up if forward_only else -15 * ahead + 9 * up)
+        aim = ground + 15 * ahead
         return Camera(_look(eye, aim, up), 0.78 * size[0], size)
     reach = float(np.hypot(x1 - x0, y1 - y0))
     left = np.array([-ahead[1], ahead[0], 0.0])

@@ -34,7 +34,7 @@ def loss_figure(
             left out.
         title: above the chart.
         theme: ``"dark"`` or ``"light"``.
-        log_scale: logarithmic losses, where all are positive.
+        log_scale: logarithmic losses; those that are not positive are left out.
 
     Raises:
         ValueError: steps and values of a name differ in length.
@@ -42,9 +42,10 @@ def loss_figure(
     look = theme_named(theme)
     figure, axes = _chart(8.0, 4.0, title, look, right=0.82)
     ends: list[tuple[float, float, str, str]] = []
-    positive = True
     for i, (name, (steps, values)) in enumerate(curves.items()):
         at, value = _finite(name, steps, values)
+        if log_scale:
+            at, value = at[value > 0], value[value > 0]
         if not len(at):
             continue
         colour = LINES[theme][i % len(LINES[theme])]
@@ -52,8 +53,7 @@ def loss_figure(
         axes.plot(at, value, color=colour, lw=0.6, alpha=0.3)
         axes.plot(at, smooth, color=colour, lw=2.0 if i == 0 else 1.2, label=name)
         ends.append((float(at[-1]), float(smooth[-1]), name, colour))
-        positive = positive and bool((value > 0).all())
-    if log_scale and positive and ends:
+    if log_scale and ends:
         axes.set_yscale("log")
     axes.set(xlabel="step", ylabel="loss")
     _label_ends(axes, ends)

@@ -16,7 +16,7 @@ __all__ = ["BoxSet", "detection_boxes", "forward_yaw", "ground_height", "scene_e
 
 FARTHEST_M = 75.0
 MARGIN_M = 4.0
-LEAST_ASPECT = 0.75
+LEAST_ASPECT = 0.92
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,7 +77,7 @@ def stage_for(
     ground = ground_height(sample)
     points = _visible(sample, extent)
     lines, line_colours = _lines(truth, found, extent, ground, look)
-    quads, quad_colours = _quads(layer, ground - 0.15, look)
+    quads, quad_colours = _quads(layer, ground - 0.25, look)
     shade = (points[:, 2] - ground + 0.3) / HEIGHT_SPAN_M
     return Stage(
         points=points, point_colours=colour_ramp(shade, look.points),

@@ -170,7 +170,7 @@ class Painter {
     gl.bindTexture(gl.TEXTURE_2D, frame.texture);
     gl.uniformMatrix4fv(uniform.matrix, false, matrix);
     gl.uniform4fv(uniform.extent, frame.heat.extent);
-    gl.uniform1f(uniform.ground, frame.ground - 0.15);
+    gl.uniform1f(uniform.ground, frame.ground - 0.25);
     gl.uniform3fv(uniform.ramp, this.ramps.fire);
     gl.bindVertexArray(this.empty);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
