@@ -35,7 +35,7 @@ DENSITY = Density(
 
 
 def _calibration() -> KittiCalib:
-    """Four cameras 1.7 m above the road, z of the rectified camera along x of the velodyne but for a third of a degree."""
+    """Four cameras in a row, z of the rectified one along x of the velodyne but for a third of a degree."""
     focal, centre = 720.0, (610.0, 173.0)
     projections = np.zeros((4, 3, 4))
     for camera, baseline_m in enumerate((0.0, 0.54, -0.06, 0.47)):
