@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bev3d._errors import UserError
 from bev3d.cli._parse import parse
 
 __all__ = ["run"]
@@ -36,20 +37,17 @@ def run(argv: list[str]) -> None:
     options = parse(Options, "synth", argv)
     from bev3d.synth import write_kitti, write_nuscenes
 
+    if options.scenes < 2:
+        raise UserError(f"--scenes: expected at least 2 (training and validation), got {options.scenes}")
     validation = max(1, options.scenes // 6)
     training = options.scenes - validation
-    if options.format == "nuscenes":
-        write_nuscenes(
-            options.out,
-            train_scenes=training,
-            val_scenes=validation,
-            samples=options.samples,
-            sweeps=options.sweeps,
-            seed=options.seed,
-            workers=options.workers,
-        )
-    else:
-        write_kitti(
-            options.out, train_frames=training, val_frames=validation, seed=options.seed, workers=options.workers
-        )
+    shared = {"seed": options.seed, "workers": options.workers}
+    try:
+        if options.format == "kitti":
+            write_kitti(options.out, train_frames=training, val_frames=validation, **shared)
+        else:
+            counts = {"samples": options.samples, "sweeps": options.sweeps}
+            write_nuscenes(options.out, train_scenes=training, val_scenes=validation, **counts, **shared)
+    except ValueError as error:  # a number out of its range
+        raise UserError(str(error)) from error
     print(f"{options.out}: {training} for training, {validation} for validation")

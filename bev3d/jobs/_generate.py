@@ -26,7 +26,7 @@ from bev3d.data import Dataset, Sample, open_dataset
 from bev3d.jobs._counts import count_sample, sum_counts
 from bev3d.jobs._executor import ExecutorKind, make_executor
 from bev3d.jobs._store import FORMAT, read_header, save_targets
-from bev3d.targets import HeatmapTargets, Targets
+from bev3d.targets import HeatmapTargets, Targets, targets_from_config
 
 __all__ = ["generate_targets"]
 
@@ -104,17 +104,7 @@ class _Worker(NamedTuple):
 
 def _open_worker(job: _Job) -> _Worker:
     config = job.config
-    targets = HeatmapTargets(
-        tasks=config.tasks,
-        range_m=config.range_m,
-        voxel_size_m=config.voxel_size_m,
-        stride=config.stride,
-        radius=config.radius,
-        min_overlap=config.min_overlap,
-        min_radius=config.min_radius,
-        max_objects=config.max_objects,
-    )
-    return _Worker(job, open_dataset(config, job.dataroot, job.split), targets)
+    return _Worker(job, open_dataset(config, job.dataroot, job.split), targets_from_config(config))
 
 
 def _write_sample(worker: _Worker, index: int) -> tuple[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from bev3d.targets._decode import decode_heatmap
 from bev3d.targets._draw import draw_gaussians
+from bev3d.targets._from_config import targets_from_config
 from bev3d.targets._grid import OutputGrid
 from bev3d.targets._heatmap import HeatmapTargets
 from bev3d.targets._radius import gaussian_radius
@@ -15,4 +16,5 @@ __all__ = [
     "decode_heatmap",
     "draw_gaussians",
     "gaussian_radius",
+    "targets_from_config",
 ]

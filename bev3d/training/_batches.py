@@ -16,7 +16,7 @@ from torch import Tensor
 from bev3d.config import Config
 from bev3d.data import Dataset, Sample
 from bev3d.models import encode_points
-from bev3d.targets import HeatmapTargets, Targets
+from bev3d.targets import Targets, targets_from_config
 from bev3d.training._augment import augment
 from bev3d.training._sampler import Sampler
 
@@ -52,7 +52,7 @@ class TrainingBatches:
 
     def __init__(self, dataset: Dataset, sampler: Sampler, config: Config) -> None:
         self.dataset, self.sampler, self.config = dataset, sampler, config
-        self.make_targets = heatmap_targets(config)
+        self.make_targets = targets_from_config(config)
 
     def __call__(self, step: int) -> TrainingBatch:
         """The batch of ``step``, which counts from 0."""
@@ -68,20 +68,6 @@ class TrainingBatches:
             tokens.append(sample.token)
         targets = self.make_targets(boxes, labels)
         return TrainingBatch(encode_points(clouds, self.config), targets, tuple(tokens))
-
-
-def heatmap_targets(config: Config) -> HeatmapTargets:
-    """The target builder of a configuration."""
-    return HeatmapTargets(
-        tasks=[list(task) for task in config.tasks],
-        range_m=config.range_m,
-        voxel_size_m=config.voxel_size_m,
-        stride=config.stride,
-        radius=config.radius,
-        min_overlap=config.min_overlap,
-        min_radius=config.min_radius,
-        max_objects=config.max_objects,
-    )
 
 
 def trainable(sample: Sample, config: Config) -> np.ndarray:

@@ -13,8 +13,8 @@ from training_worlds import BlockWorld, make_sample
 
 from bev3d.boxes import Box
 from bev3d.config import Config
+from bev3d.targets import targets_from_config
 from bev3d.training import detect, predict, train
-from bev3d.training._batches import heatmap_targets
 
 
 class Oracle(nn.Module):
@@ -22,7 +22,7 @@ class Oracle(nn.Module):
 
     def __init__(self, config: Config, boxes: list[Tensor], labels: list[Tensor]) -> None:
         super().__init__()
-        self.targets, self.config = heatmap_targets(config)(boxes, labels), config
+        self.targets, self.config = targets_from_config(config)(boxes, labels), config
 
     def forward(self, images: Tensor) -> list[dict[str, Tensor]]:
         columns, rows = self.config.output_size
