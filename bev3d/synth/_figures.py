@@ -1,25 +1,20 @@
-"""Shapes of people, two-wheelers, cones, barriers and things beside the road. See :mod:`bev3d.synth._vehicles`."""
+"""Shapes of people, two-wheelers, cones, barriers and bins. See :mod:`bev3d.synth._vehicles`."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from bev3d.synth._parts import DARK, Material, Row, cone, cylinder, ellipsoid, prism, slab
+from bev3d.synth._parts import DARK, Material, Row, cone, ellipsoid, prism, slab
 from bev3d.synth._vehicles import paint
 
 __all__ = [
     "barrier",
     "bicycle",
-    "building",
-    "bush",
     "litter_bin",
     "motorcycle",
     "pedestrian",
-    "pole",
     "seated",
     "traffic_cone",
-    "tree",
-    "wall",
 ]
 
 SKIN = Material(45.0)
@@ -155,60 +150,3 @@ def litter_bin(length: float, width: float, height: float, rng: np.random.Genera
     body = Material(float(rng.uniform(12.0, 40.0)))
     rear, front, half = -0.4 * length, 0.45 * length, 0.48 * width
     return [prism(body, (rear, -0.48 * length), (0.8 * front, front), (0.8 * half, half), (0.04, 0.99 * height))]
-
-
-def building(length: float, width: float, height: float, rng: np.random.Generator) -> list[Row]:
-    """House: ground floor, upper floors set back or standing out a little, dark openings."""
-    facade, half = Material(float(rng.uniform(18.0, 85.0))), 0.5 * width
-    step = float(rng.uniform(-0.5, 0.4))
-    floor = min(float(rng.uniform(3.0, 4.5)), 0.9 * height)
-    upper = 0.5 * width - max(step, 0.0)
-    lower = 0.5 * width - max(-step, 0.0)
-    rows = [
-        slab(facade, (-0.5 * length, 0.5 * length), (-lower, lower), (-0.5, floor)),
-        slab(facade, (-0.5 * length, 0.5 * length), (-upper, upper), (floor, height)),
-    ]
-    for x in np.arange(-0.5 * length + 2.0, 0.5 * length - 2.0, float(rng.uniform(3.5, 7.0))):
-        rows.append(
-            slab(
-                Material(6.0, returns=0.4),
-                (x, x + 1.2),
-                (-min(half, lower + 0.05), min(half, lower + 0.05)),
-                (-0.5, 2.4),
-            )
-        )
-    return rows
-
-
-def wall(length: float, width: float, height: float, rng: np.random.Generator) -> list[Row]:
-    """Wall, solid, or fence, which lets part of the beams through."""
-    solid = rng.random() < 0.6
-    material = Material(float(rng.uniform(25.0, 70.0))) if solid else Material(30.0, free_path_m=2.5 * width)
-    return [slab(material, (-0.5 * length, 0.5 * length), (-0.5 * width, 0.5 * width), (-0.3, height))]
-
-
-def pole(length: float, width: float, height: float, rng: np.random.Generator) -> list[Row]:
-    """Lamp post or sign; a sign carries a bright plate."""
-    rows = [cylinder(Material(float(rng.uniform(20.0, 60.0))), 0.0, 0.0, 0.5 * length, (-0.2, height))]
-    if rng.random() < 0.5:
-        low = min(float(rng.uniform(2.0, 2.6)), height - 0.4)
-        rows.append(slab(STRIPE, (0.5 * length, 0.5 * length + 0.03), (-0.35, 0.35), (low, min(low + 0.8, height))))
-    return rows
-
-
-def tree(length: float, width: float, height: float, rng: np.random.Generator) -> list[Row]:
-    """Trunk and porous crown."""
-    leaves = Material(float(rng.uniform(18.0, 45.0)), free_path_m=float(rng.uniform(0.5, 1.4)))
-    crown = float(rng.uniform(1.3, 2.8))
-    fork = float(rng.uniform(0.28, 0.45)) * height
-    rows = [cylinder(Material(25.0), 0.0, 0.0, 0.5 * length, (-0.2, fork + 0.5))]
-    for _ in range(2):
-        x, y = rng.uniform(-0.5, 0.5, 2)
-        rows.append(ellipsoid(leaves, float(x), float(y), (crown, crown), (fork, height)))
-    return rows
-
-
-def bush(length: float, width: float, height: float, rng: np.random.Generator) -> list[Row]:
-    """Porous half ellipsoid."""
-    leaves = Material(float(rng.uniform(18.0, 45.0)), free_path_m=float(rng.uniform(0.15, 0.5)))
-    return [ellipsoid(leaves, 0.0, 0.0, (0.5 * length, 0.5 * width), (-height, height))]

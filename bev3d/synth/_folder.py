@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from bev3d._errors import UserError
+from bev3d._errors import ConfigError, UserError
 from bev3d._files import write_json
+from bev3d._progress import track
 
-__all__ = ["RECIPE_FILE", "check_counts", "is_complete", "open_folder", "write_array"]
+__all__ = ["RECIPE_FILE", "check_counts", "is_complete", "make_folders", "open_folder", "work_off", "write_array"]
 
 RECIPE_FILE = "synth.json"
+
+Item = TypeVar("Item")
 
 
 def check_counts(seed: int, workers: int, minimum: Mapping[str, tuple[int, int]]) -> None:
@@ -27,11 +31,11 @@ def check_counts(seed: int, workers: int, minimum: Mapping[str, tuple[int, int]]
         minimum: value and smallest allowed value by argument name.
 
     Raises:
-        ValueError: with name, expectation and value.
+        ConfigError: with name, expectation and value.
     """
     for name, (value, least) in {**minimum, "seed": (seed, 0), "workers": (workers, 1)}.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
+            raise ConfigError(f"{name}: expected an integer >= {least}, got {value!r}")
 
 
 def open_folder(out: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Path:
@@ -60,6 +64,25 @@ def is_complete(root: Path) -> bool:
     """Whether the run that wrote the folder came to its end."""
     found = _read_recipe(root)
     return found is not None and found.get("complete") is True
+
+
+def make_folders(root: Path, names: Sequence[str]) -> None:
+    """Make folders below ``root`` and clear them of what a killed run left half written."""
+    for name in names:
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for stray in (root / name).glob(".*"):
+            stray.unlink()
+
+
+def work_off(work: Callable[[Item], None], items: Sequence[Item], workers: int, unit: str) -> None:
+    """Call ``work`` for every item in threads (the kernels hold no GIL), with progress; an error stops the rest."""
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for _ in track(pool.map(work, items), f"synthetic {unit}", total=len(items), unit=unit):
+                pass
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def write_array(path: Path, values: np.ndarray) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bev3d.synth import _figures as figures
 from bev3d.synth import _vehicles as vehicles
+from bev3d.synth._machines import construction_vehicle
 from bev3d.synth._parts import Row
 
 __all__ = ["DETECTION_CLASSES", "KINDS", "KITTI_KINDS", "Kind", "Shape"]
@@ -82,7 +83,7 @@ KINDS: dict[str, Kind] = {
     "bus": _vehicle("bus", "vehicle.bus.rigid", (11.2, 2.95, 3.45), 0.05, vehicles.bus, "Misc"),
     "trailer": _vehicle("trailer", "vehicle.trailer", (12.0, 2.85, 3.85), 0.07, vehicles.trailer, "Misc"),
     "construction_vehicle": _vehicle(
-        "construction_vehicle", "vehicle.construction", (6.6, 2.85, 3.2), 0.10, vehicles.construction_vehicle, "Misc"
+        "construction_vehicle", "vehicle.construction", (6.6, 2.85, 3.2), 0.10, construction_vehicle, "Misc"
     ),
     "adult": _person("human.pedestrian.adult", (0.74, 0.66, 1.76)),
     "child": _person("human.pedestrian.child", (0.55, 0.5, 1.32)),

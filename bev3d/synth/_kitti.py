@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bev3d._errors import ConfigError
 from bev3d._files import write_json, write_text
-from bev3d._progress import track
-from bev3d.synth._folder import RECIPE_FILE, check_counts, is_complete, open_folder
+from bev3d.synth._folder import RECIPE_FILE, check_counts, is_complete, make_folders, open_folder, work_off
 from bev3d.synth._kitti_frame import write_frame
 
 __all__ = ["write_kitti"]
@@ -36,12 +35,12 @@ def write_kitti(
         ``out`` as a path.
 
     Raises:
-        ValueError: a number out of its range.
+        ConfigError: a number out of its range.
         UserError: the folder holds something else.
     """
     check_counts(seed, workers, {"train_frames": (train_frames, 0), "val_frames": (val_frames, 0)})
     if train_frames + val_frames < 1:
-        raise ValueError("train_frames + val_frames: expected at least 1 frame, got 0")
+        raise ConfigError("train_frames + val_frames: expected at least 1 frame, got 0")
     recipe = {
         "format": "kitti", "format_version": FORMAT_VERSION, "train_frames": train_frames, "val_frames": val_frames,
         "seed": seed,
@@ -59,12 +58,8 @@ def write_kitti(
 
 
 def _write_frames(root: Path, numbers: list[int], seed: int, workers: int) -> None:
-    for folder in ("velodyne", "label_2", "calib", "image_2"):
-        (root / "training" / folder).mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(workers) as pool:
-        results = pool.map(lambda number: write_frame(root, number, seed), numbers)
-        for _ in track(results, "synthetic frames", total=len(numbers), unit="frames"):
-            pass
+    make_folders(root, [f"training/{folder}" for folder in ("velodyne", "label_2", "calib", "image_2")])
+    work_off(lambda number: write_frame(root, number, seed), numbers, workers, "frames")
 
 
 def _label(root: Path, number: int) -> Path:

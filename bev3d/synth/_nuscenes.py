@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import rmtree
 
 import numpy as np
 
+from bev3d._errors import ConfigError
 from bev3d._files import write_json
-from bev3d._progress import track
 from bev3d.synth._attributes import attribute_rows, category_rows, visibility_rows
-from bev3d.synth._folder import RECIPE_FILE, check_counts, is_complete, open_folder
+from bev3d.synth._folder import RECIPE_FILE, check_counts, is_complete, make_folders, open_folder, work_off
 from bev3d.synth._nuscenes_scene import Rows, ScenePlan, write_scene
 from bev3d.synth._png import write_png
 from bev3d.synth._rig import sensor_rows
@@ -58,7 +56,7 @@ def write_nuscenes(
         ``out`` as a path.
 
     Raises:
-        ValueError: a number out of its range.
+        ConfigError: a number out of its range.
         UserError: the folder holds something else.
     """
     check_counts(
@@ -72,15 +70,16 @@ def write_nuscenes(
         },
     )
     if train_scenes + val_scenes < 1:
-        raise ValueError("train_scenes + val_scenes: expected at least 1 scene, got 0")
+        raise ConfigError("train_scenes + val_scenes: expected at least 1 scene, got 0")
     if sweeps > 10:
-        raise ValueError(f"sweeps: expected 1 to 10 (the next key frame is 10 sweeps away), got {sweeps}")
+        raise ConfigError(f"sweeps: expected 1 to 10 (the next key frame is 10 sweeps away), got {sweeps}")
     recipe = {
         "format": "nuscenes", "format_version": FORMAT_VERSION, "version": version, "train_scenes": train_scenes,
         "val_scenes": val_scenes, "samples": samples, "sweeps": sweeps, "seed": seed,
     }  # fmt: skip
     root = open_folder(out, recipe)
     if is_complete(root):
+        rmtree(root / PARTS, ignore_errors=True)
         return root
     train, val = scene_names(train_scenes, val_scenes)
     plans = [ScenePlan(name, i, samples, sweeps, seed) for i, name in enumerate([*val, *train])]
@@ -94,17 +93,13 @@ def write_nuscenes(
 
 def _write_scenes(root: Path, plans: list[ScenePlan], workers: int) -> None:
     """LiDAR files of all scenes; the rows of each go to a file of their own once its LiDAR files are there."""
-    for folder in ("samples/LIDAR_TOP", "sweeps/LIDAR_TOP", PARTS):
-        (root / folder).mkdir(parents=True, exist_ok=True)
+    make_folders(root, ("samples/LIDAR_TOP", "sweeps/LIDAR_TOP", PARTS))
     left = [plan for plan in plans if not _part(root, plan).exists()]
 
     def work(plan: ScenePlan) -> None:
         write_json(_part(root, plan), write_scene(plan, root), indent=None)
 
-    with ThreadPoolExecutor(workers) as pool:
-        results: Iterator[None] = pool.map(work, left)
-        for _ in track(results, "synthetic scenes", total=len(left), unit="scenes"):
-            pass
+    work_off(work, left, workers, "scenes")
 
 
 def _part(root: Path, plan: ScenePlan) -> Path:

@@ -10,7 +10,20 @@ from dataclasses import dataclass
 
 from bev3d.synth._raycast import CONE, ELLIPSOID, PRISM
 
-__all__ = ["DARK", "GLASS", "Material", "Row", "cone", "cylinder", "ellipsoid", "glasshouse", "prism", "slab"]
+__all__ = [
+    "DARK",
+    "GLASS",
+    "Material",
+    "Row",
+    "Span",
+    "cone",
+    "cylinder",
+    "ellipsoid",
+    "fit",
+    "glasshouse",
+    "prism",
+    "slab",
+]
 
 Row = tuple[float, ...]
 Span = tuple[float, float]
@@ -68,6 +81,13 @@ def cylinder(material: Material, x: float, y: float, radius: float, z: Span) -> 
 def ellipsoid(material: Material, x: float, y: float, half: Span, z: Span) -> Row:
     """Ellipsoid of half axes ``half`` along x and y between two heights."""
     return _row(ELLIPSOID, material, (x, half[0], 0.0, 0.0, y, half[1], 0.0, *z))
+
+
+def fit(rows: list[Row], length: float, width: float, height: float) -> list[Row]:
+    """Prisms drawn in a unit box, scaled: x in lengths, y in half widths, z in heights."""
+    along, across = (length,) * 4, (0.5 * width,) * 3
+    factors = (1.0,) * 5 + along + across + (height,) * 2
+    return [tuple(value * factor for value, factor in zip(row, factors, strict=True)) for row in rows]
 
 
 def _row(kind: int, material: Material, geometry: tuple[float, ...]) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bev3d.synth import _figures as figures
+from bev3d.synth import _surroundings as shapes
 from bev3d.synth._street import Street
 from bev3d.synth._world import Body, WorldBuilder
 
@@ -41,11 +41,11 @@ def _next_front(world: WorldBuilder, street: Street, x: float, side: float) -> f
     if kind < 0.72 and not beside_lot:
         height = float(rng.uniform(4.0, 18.0))
         y = side * (street.facade + setback + 0.5 * depth)
-        rows = figures.building(length, depth, height, rng)
+        rows = shapes.building(length, depth, height, rng)
         world.add_scenery(Body(middle, y, 0.0 if side < 0 else np.pi), (length, depth), height, rows, 0.0)
     elif kind < 0.86 and not beside_lot:
         height, thick = float(rng.uniform(0.8, 2.4)), 0.2
-        rows = figures.wall(length, thick, height, rng)
+        rows = shapes.wall(length, thick, height, rng)
         world.add_scenery(Body(middle, side * (street.facade + 0.3), 0.0), (length, thick), height, rows, 0.0)
     return x + length + gap
 
@@ -59,11 +59,11 @@ def _fence_lot(world: WorldBuilder, street: Street) -> None:
     side = np.sign(far)
     if rng.random() < 0.5:
         depth, height = 10.0, float(rng.uniform(5.0, 11.0))
-        rows = figures.building(length, depth, height, rng)
+        rows = shapes.building(length, depth, height, rng)
         place = Body(0.5 * sum(lot.x), far + side * (0.5 * depth + 0.5), 0.0 if side < 0 else np.pi)
     else:
         depth, height = 0.2, float(rng.uniform(1.5, 3.0))
-        rows = figures.wall(length, depth, height, rng)
+        rows = shapes.wall(length, depth, height, rng)
         place = Body(0.5 * sum(lot.x), far + side * 0.6, 0.0)
     world.add_scenery(place, (length, depth), height, rows, 0.0)
 
@@ -87,14 +87,14 @@ def _add_plant(world: WorldBuilder, street: Street, kind: str, x: float, side: f
     near = side * (street.kerb + float(rng.uniform(0.4, 1.0)))
     if kind == "pole":
         width, height = float(rng.uniform(0.1, 0.32)), float(rng.uniform(2.5, 8.0))
-        rows = figures.pole(width, width, height, rng)
+        rows = shapes.pole(width, width, height, rng)
         world.add_scenery(Body(x, near, yaw), (width, width), height, rows)
     elif kind == "tree":
         width, height = float(rng.uniform(0.2, 0.5)), float(rng.uniform(4.0, 9.0))
-        rows = figures.tree(width, width, height, rng)
+        rows = shapes.tree(width, width, height, rng)
         world.add_scenery(Body(x, near, yaw), (width, width), height, rows)
     else:
         length, width, height = (float(v) for v in rng.uniform((0.8, 0.8, 0.5), (5.0, 2.0, 2.0)))
         y = side * (street.facade + float(rng.uniform(0.5, 8.0)))
-        rows = figures.bush(length, width, height, rng)
+        rows = shapes.bush(length, width, height, rng)
         world.add_scenery(Body(x, y, yaw), (length, width), height, rows)

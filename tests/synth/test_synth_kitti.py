@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bev3d._errors import UserError
+from bev3d._errors import ConfigError, UserError
 from bev3d.boxes import corners_3d
 from bev3d.boxes.convert import from_kitti_camera, to_kitti_camera
 from bev3d.data.kitti import KittiCalib, read_calib
@@ -160,7 +160,7 @@ def test_interrupted_run_goes_on(root: Path, tmp_path: Path, monkeypatch: pytest
     ],
 )
 def test_impossible_numbers_are_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         write_kitti(tmp_path / "out", **{"train_frames": 1, "val_frames": 1, **changed})
     assert not (tmp_path / "out").exists()
 

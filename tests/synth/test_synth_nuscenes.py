@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bev3d._errors import UserError
+from bev3d._errors import ConfigError, UserError
 from bev3d.synth import write_nuscenes
 from bev3d.synth._nuscenes_scene import ScenePlan
 from bev3d.synth._tokens import MINI_TRAIN, MINI_VAL
@@ -188,7 +188,7 @@ def test_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_impossible_numbers_are_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
     arguments = {"train_scenes": 1, "val_scenes": 1, "samples": 1, "sweeps": 1, **changed}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         write_nuscenes(tmp_path / "out", **arguments)
     assert not (tmp_path / "out").exists()
 

@@ -57,7 +57,7 @@ def hit_prism(prim, ox, oy, oz, dx, dy, dz):
 
 @njit(cache=True, nogil=True)
 def hit_cone(prim, ox, oy, oz, dx, dy, dz):
-    """The same for an upright truncated cone of radii prim[10] (bottom) and prim[11] (top); rays steeper than its side miss."""
+    """The same for an upright truncated cone of radii prim[10] below, prim[11] above; rays steeper than it miss."""
     z0, z1 = prim[12], prim[13]
     slope = (prim[11] - prim[10]) / (z1 - z0)
     x, y = ox - prim[5], oy - prim[9]
