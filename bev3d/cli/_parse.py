@@ -31,10 +31,9 @@ def parse_with_config(options: type[Options], name: str, argv: list[str]) -> tup
     if given is None:
         return parse(options, name, argv), _unreachable(name)  # tyro explains the missing option and exits
     preset = load_config(given)
-    joined = dataclasses.make_dataclass(
-        "Joined",
-        [("options", tyro.conf.OmitArgPrefixes[options]), ("settings", tyro.conf.OmitArgPrefixes[Config], preset)],
-    )
+    flat: Any = tyro.conf.OmitArgPrefixes
+    fields: list[Any] = [("options", flat[options]), ("settings", flat[Config], preset)]
+    joined = dataclasses.make_dataclass("Joined", fields)
     joined.__doc__ = options.__doc__
     result: Any = tyro.cli(joined, prog=f"bev3d {name}", args=argv, registry=_registry())
     return result.options, result.settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bev3d._errors import UserError
 from bev3d.cli._parse import parse
@@ -41,12 +41,12 @@ def run(argv: list[str]) -> None:
         raise UserError(f"--scenes: expected at least 2 (training and validation), got {options.scenes}")
     validation = max(1, options.scenes // 6)
     training = options.scenes - validation
-    shared = {"seed": options.seed, "workers": options.workers}
+    shared: dict[str, Any] = {"seed": options.seed, "workers": options.workers}
     try:
         if options.format == "kitti":
             write_kitti(options.out, train_frames=training, val_frames=validation, **shared)
         else:
-            counts = {"samples": options.samples, "sweeps": options.sweeps}
+            counts: dict[str, Any] = {"samples": options.samples, "sweeps": options.sweeps}
             write_nuscenes(options.out, train_scenes=training, val_scenes=validation, **counts, **shared)
     except ValueError as error:  # a number out of its range
         raise UserError(str(error)) from error

@@ -42,9 +42,7 @@ def run(argv: list[str]) -> None:
         executor=options.executor,
         workers=options.workers,
     )
-    print_manifest(manifest)
-
-
-def print_manifest(manifest: dict) -> None:  # type: ignore[type-arg]
-    """Say where every box went."""
-    print(manifest)
+    total = manifest["total"]
+    dropped = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in total["dropped"].items())
+    samples = len(manifest["tokens"])
+    print(f"{options.out}: {samples} samples, {total['boxes']} boxes: {total['assigned']} with a target, {dropped}")

@@ -31,8 +31,6 @@ def run(argv: list[str]) -> None:
     options, config = parse_with_config(Options, "train", argv)
     from bev3d.training import train
 
-    result = train(
-        config, options.dataroot, options.out, resume=options.resume, max_seconds=options.max_seconds
-    )
+    result = train(config, options.dataroot, options.out, resume=options.resume, max_seconds=options.max_seconds)
     losses = ", ".join(f"{name} {value:.4f}" for name, value in result.losses.items())
     print(f"{result.checkpoint}: step {result.steps} of {result.total_steps}, {result.seconds:.0f} s; {losses}")

@@ -1,0 +1,6 @@
+"""One page about a training run: scores, losses, pictures, a viewer."""
+
+from bev3d.report._score import Score, score_predictions
+from bev3d.report._write import write_report
+
+__all__ = ["Score", "score_predictions", "write_report"]

@@ -1,0 +1,86 @@
+"""The pictures of a report: targets, detections, heatmaps, curves, a scene to walk through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bev3d._progress import track
+from bev3d.config import Config
+from bev3d.data import Detections, Sample
+from bev3d.models import Detector, encode_points
+from bev3d.targets import targets_from_config
+from bev3d.training import heatmaps
+from bev3d.viz import have_open3d, loss_figure, overview_figure, render_open3d, save_figure, score_figure, write_html
+
+__all__ = ["Picture", "SamplePictures", "curve_pictures", "sample_pictures"]
+
+Picture = tuple[Path, str]  # file, caption
+
+
+@dataclass(frozen=True)
+class SamplePictures:
+    """Pictures of the chosen samples: targets, predictions, and in space (none without Open3D)."""
+
+    targets: list[Picture] = field(default_factory=list)
+    detections: list[Picture] = field(default_factory=list)
+    space: list[Picture] = field(default_factory=list)
+
+
+def sample_pictures(
+    samples: Sequence[Sample],
+    detections: Mapping[str, Detections],
+    detector: Detector,
+    config: Config,
+    out: Path,
+    *,
+    score_threshold: float,
+) -> SamplePictures:
+    """Draw the samples into ``out``, and write ``out/scene.html`` in which they can be turned."""
+    pictures = SamplePictures()
+    for i, sample in enumerate(track(samples, "pictures", unit="samples")):
+        found = detections[sample.token]
+        pictures.targets.append(_targets(sample, config, out / f"targets_{i}.png"))
+        predicted = heatmaps(detector, encode_points([sample.points], config))[0]
+        file = out / f"detections_{i}.png"
+        figure = overview_figure(
+            sample, detections=found, heatmap=predicted, range_m=config.range_m, score_threshold=score_threshold
+        )
+        save_figure(figure, file)
+        shown = int((found.scores >= score_threshold).sum())
+        text = f"Predicted heatmap and the {shown} detections from score {score_threshold:g} on"
+        pictures.detections.append((file, f"{text}, beside the {len(sample.boxes)} labels."))
+    if have_open3d().available:
+        first, file = samples[0], out / "scene.png"
+        render_open3d(first, file, detections=detections[first.token], score_threshold=score_threshold)
+        pictures.space.append((file, "The first of the samples in Open3D: labels solid, detections thin."))
+    chosen = {sample.token: detections[sample.token] for sample in samples}
+    write_html(samples, out / "scene.html", detections=chosen, score_threshold=score_threshold)
+    return pictures
+
+
+def _targets(sample: Sample, config: Config, file: Path) -> Picture:
+    targets = targets_from_config(config)([torch.from_numpy(sample.boxes)], [torch.from_numpy(sample.labels)])
+    save_figure(overview_figure(sample, targets=targets, range_m=config.range_m), file)
+    assigned = sum(int(task.mask.sum()) for task in targets.tasks)
+    dropped = len(targets.dropped[0])
+    return file, f"{assigned} boxes have a target, {dropped} have none (outside the grid or the classes)."
+
+
+def curve_pictures(log: Path, ap: Mapping[str, float], out: Path) -> list[Picture]:
+    """Loss terms over the steps, and average precision by class."""
+    pictures = []
+    rows: list[dict[str, Any]] = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    if rows:
+        steps = [row["step"] for row in rows]
+        curves = {name: (steps, [row["losses"][name] for row in rows]) for name in rows[-1]["losses"]}
+        save_figure(loss_figure(curves), out / "loss.png")
+        pictures.append((out / "loss.png", f"Loss by term, means of {steps[0]} steps."))
+    save_figure(score_figure(ap), out / "score.png")
+    pictures.append((out / "score.png", "Average precision by class."))
+    return pictures

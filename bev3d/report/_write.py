@@ -1,0 +1,99 @@
+"""From a run's folder to its page."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import bev3d
+from bev3d._errors import UserError
+from bev3d.config import Config
+from bev3d.data import Dataset, Sample, open_dataset
+from bev3d.report._pictures import Picture, SamplePictures, curve_pictures, sample_pictures
+from bev3d.report._score import Score, score_predictions
+from bev3d.training import load_detector, predict
+from bev3d.viz import Page
+
+__all__ = ["write_report"]
+
+SHOWN_SCORE = 0.3
+StepTimer = Callable[[str], AbstractContextManager[None]]
+
+
+def write_report(
+    run: Path,
+    dataroot: Path,
+    out: Path,
+    *,
+    samples: int = 3,
+    step: StepTimer = lambda name: nullcontext(),
+    finish: Callable[[Page, Score], None] = lambda page, score: None,
+) -> Path:
+    """Predict the validation split of a run, score it, draw it, and write ``out/index.html``.
+
+    Args:
+        run: folder with ``checkpoint.pt`` and ``losses.jsonl``.
+        dataroot: folder of the data set that the run was trained on.
+        out: folder for the page, its pictures, the submission and ``metrics.json``.
+        samples: validation samples to show, spread over the split.
+        step: wraps each step, by name; the demo times them.
+        finish: adds to the page before it is written.
+
+    Raises:
+        UserError: no run there, or an impossible number of samples.
+    """
+    if samples < 1:
+        raise UserError(f"samples: expected at least 1, got {samples}")
+    checkpoint = run / "checkpoint.pt"
+    if not checkpoint.is_file():
+        raise UserError(f"run: expected a folder with checkpoint.pt, as training writes it, got {run}")
+    detector, config = load_detector(checkpoint)
+    dataset = open_dataset(config, dataroot, config.val_split)
+    with step("prediction"):
+        detections = predict(checkpoint, dataroot, dataset=dataset)
+    with step("official score"):
+        score = score_predictions(detections, config=config, dataset=dataset, dataroot=dataroot, out=out)
+    with step("pictures"):
+        chosen = _spread(dataset, samples)
+        pictures = sample_pictures(chosen, detections, detector, config, out, score_threshold=SHOWN_SCORE)
+        curves = curve_pictures(run / "losses.jsonl", score.ap, out)
+    page = _page(config, dataset, score, pictures, curves)
+    finish(page, score)
+    return page.write(out / "index.html")
+
+
+def _spread(dataset: Dataset, count: int) -> list[Sample]:
+    """Samples evenly spread over the split, the ones with more labels preferred to their neighbours."""
+    chosen = []
+    for part in np.array_split(np.arange(len(dataset)), min(count, len(dataset))):
+        labelled = [int((dataset.annotations(int(i)).labels >= 0).sum()) for i in part]
+        chosen.append(dataset[int(part[int(np.argmax(labelled))])])
+    return chosen
+
+
+def _page(config: Config, dataset: Dataset, score: Score, pictures: SamplePictures, curves: Sequence[Picture]) -> Page:
+    scored = f"scored on {len(dataset)} samples of {config.val_split} that training has not seen"
+    page = Page(f"bev3d: {config.dataset} run", f"A detector of {len(config.class_names)} classes, {scored}.")
+    page.facts(score.facts)
+    page.section("Score", f"{score.metric}.").table(score.headers, score.rows)
+    about = "Labels solid, detections dashed; beside them the predicted heatmap and close-ups with cells and offsets."
+    page.section("Detections", about)
+    page.link("scene.html", "Open these samples in 3D", "turn, zoom, switch layers; one file, works offline")
+    for file, caption in [*pictures.space, *pictures.detections]:
+        page.figure(file, caption)
+    about = "What the network is to answer: a Gaussian for every box, and the offset from its cell to its centre."
+    page.section("Targets", about)
+    for file, caption in pictures.targets:
+        page.figure(file, caption)
+    rate = f"batch {config.batch_size}, peak learning rate {config.learning_rate:g}"
+    page.section("Training", f"{config.epochs:g} passes over {config.train_split}, {rate}.")
+    for file, caption in curves:
+        page.figure(file, caption, wide=False)
+    versions = f"torch {torch.__version__}, numpy {np.__version__}, Python {platform.python_version()}"
+    threads = f"{torch.get_num_threads()} threads"
+    return page.section("Made with", f"bev3d {bev3d.__version__}, {versions}, {platform.machine()}, {threads}.")
