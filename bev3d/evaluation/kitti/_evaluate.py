@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bev3d.data.kitti import DIFFICULTIES
+from bev3d._check import check_choice
+from bev3d.data.kitti import DIFFICULTIES, KITTI_CLASSES
 from bev3d.evaluation.kitti._curves import Curves, precision_curves
 from bev3d.evaluation.kitti._frames import read_frames
 from bev3d.evaluation.kitti._overlaps import METRICS, frame_overlaps, share_inside_regions
@@ -44,8 +45,11 @@ def evaluate_kitti(
 
     Raises:
         DataFormatError: a missing folder or file, or a malformed line; the text names file and line.
+        ValueError: a class in ``min_overlap`` that KITTI does not have.
     """
     wanted = dict(MIN_OVERLAP if min_overlap is None else min_overlap)
+    for name in wanted:
+        check_choice("min_overlap", name, KITTI_CLASSES)
     content = read_frames(Path(label_dir), Path(prediction_dir), frames)
     angles = bool((content.found.alpha != NO_ALPHA).all())
     curves: dict[str, dict[str, dict[str, KittiCurve]]] = {name: {} for name in wanted}

@@ -93,14 +93,16 @@ class KittiResult:
 
     def table(self) -> Table:
         """A table for the terminal."""
+        from rich import box
         from rich.table import Table
 
-        table = Table(title=f"KITTI, {self.num_frames} frames: average precision in %")
+        title = f"KITTI, {self.num_frames} frames: average precision in %"
+        table = Table(title=title, box=box.SIMPLE, padding=0)
         for heading in ("class, overlap", "metric"):
             table.add_column(heading, no_wrap=True)
         for mean in ("R40", "R11"):
             for level in DIFFICULTIES:
-                table.add_column(f"{mean} {level[:4]}", justify="right")
+                table.add_column(f"{mean} {level[:4]}", justify="right", no_wrap=True)
         for name, metrics in self.curves.items():
             for i, (metric, levels) in enumerate(metrics.items()):
                 means = [curve.r40 for curve in levels.values()] + [curve.r11 for curve in levels.values()]

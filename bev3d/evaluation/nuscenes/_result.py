@@ -129,14 +129,19 @@ class NuScenesResult:
             table.add_row(name, *_cells(one, distances), style=None if one.num_ground_truth else "dim")
         table.add_section()
         errors = [_number(self.tp_errors[error], 2) for error in TP_ERRORS]
-        table.add_row("mean", *([""] * len(distances)), _number(100 * self.mean_ap, 1), *errors, "", style="bold")
+        table.add_row("mean", *([""] * len(distances)), _percent(self.mean_ap), *errors, "", style="bold")
         return table
 
 
 def _cells(one: ClassResult, distances: list[float]) -> list[str]:
     aps = [*(one.ap_by_distance[d] for d in distances), one.ap]
     errors = [_number(one.tp_errors[error], 2) for error in TP_ERRORS]
-    return [*(_number(100 * ap, 1) for ap in aps), *errors, str(one.num_ground_truth)]
+    return [*(_percent(ap) for ap in aps), *errors, str(one.num_ground_truth)]
+
+
+def _percent(share: float) -> str:
+    # four characters at most, so that the table fits into eighty columns
+    return "100" if share > 0.9995 else f"{100 * share:.1f}"
 
 
 def _number(value: float, decimals: int) -> str:

@@ -1,0 +1,229 @@
+"""Writing and reading submissions: through the devkit's own loader, there and back, and never half."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracles.tiny_kitti import tiny_kitti
+from oracles.tiny_nuscenes import tiny_nuscenes
+
+from bev3d._errors import DataFormatError
+from bev3d.boxes import Box, wrap_angle
+from bev3d.data import Detections, KittiDataset, NuScenesDataset
+from bev3d.data.kitti import read_labels
+from bev3d.data.nuscenes import read_annotations
+from bev3d.evaluation import read_submission, write_submission
+
+
+@pytest.fixture
+def nuscenes(tmp_path: Path) -> NuScenesDataset:
+    return NuScenesDataset(tiny_nuscenes(tmp_path / "n", samples=2, sweeps=1), split="mini_val")
+
+
+@pytest.fixture
+def kitti(tmp_path: Path) -> KittiDataset:
+    return KittiDataset(tiny_kitti(tmp_path / "k"))
+
+
+def from_truth(dataset: NuScenesDataset | KittiDataset) -> dict[str, Detections]:
+    generator = np.random.default_rng(0)
+    found = {}
+    for i, token in enumerate(dataset.tokens):
+        sample = dataset.annotations(i)
+        known = sample.labels >= 0
+        scores = np.sort(generator.uniform(size=known.sum()))[::-1]
+        found[token] = Detections(token, sample.boxes[known], scores, sample.labels[known], dataset.class_names)
+    return found
+
+
+class TestNuScenes:
+    def test_the_devkit_loads_what_is_written(self, nuscenes: NuScenesDataset, tmp_path: Path) -> None:
+        pytest.importorskip("nuscenes")
+        from nuscenes.eval.common.loaders import load_prediction
+        from nuscenes.eval.detection.data_classes import DetectionBox
+
+        path = tmp_path / "out" / "results.json"
+        write_submission(path, from_truth(nuscenes), dataset=nuscenes)
+        boxes, meta = load_prediction(str(path), 500, DetectionBox)
+        assert meta == {
+            "use_camera": False,
+            "use_lidar": True,
+            "use_radar": False,
+            "use_map": False,
+            "use_external": False,
+        }
+        assert boxes.sample_tokens == list(nuscenes.tokens)
+        truth = read_annotations(nuscenes.tables, nuscenes.tokens[0]).boxes[:10]
+        loaded = boxes[nuscenes.tokens[0]]
+        np.testing.assert_allclose([box.translation for box in loaded], truth[:, Box.CENTRE], atol=1e-9)
+        wlh = truth[:, [Box.WIDTH, Box.LENGTH, Box.HEIGHT]]
+        np.testing.assert_allclose([box.size for box in loaded], wlh, atol=1e-12)
+        known = np.nan_to_num(truth[:, Box.VELOCITY])
+        np.testing.assert_allclose([box.velocity for box in loaded], known, atol=1e-9)
+
+    def test_there_and_back(self, nuscenes: NuScenesDataset, tmp_path: Path) -> None:
+        written = from_truth(nuscenes)
+        write_submission(tmp_path / "r.json", written, dataset=nuscenes)
+        read = read_submission(tmp_path / "r.json", dataset=nuscenes)
+        assert list(read) == list(nuscenes.tokens)
+        for token, found in written.items():
+            np.testing.assert_allclose(read[token].boxes[:, :7], found.boxes[:, :7], atol=1e-9)
+            velocity = np.nan_to_num(found.boxes[:, Box.VELOCITY])
+            np.testing.assert_allclose(read[token].boxes[:, Box.VELOCITY], velocity, atol=1e-9)
+            np.testing.assert_array_equal(read[token].scores, found.scores)
+            np.testing.assert_array_equal(read[token].labels, found.labels)
+
+    def test_attributes_follow_class_and_speed(self, nuscenes: NuScenesDataset, tmp_path: Path) -> None:
+        token = nuscenes.tokens[0]
+        names = nuscenes.class_names
+        boxes = np.tile([0.0, 0, 0, 4, 2, 1.5, 0, 0, 0], (20, 1))
+        boxes[10:, Box.VX] = 3.0
+        labels = np.arange(20) % 10
+        found = from_truth(nuscenes) | {token: Detections(token, boxes, np.linspace(1, 0.1, 20), labels, names)}
+        write_submission(tmp_path / "r.json", found, dataset=nuscenes)
+        rows = json.loads((tmp_path / "r.json").read_text())["results"][token]
+        slow = {row["detection_name"]: row["attribute_name"] for row in rows[:10]}
+        fast = {row["detection_name"]: row["attribute_name"] for row in rows[10:]}
+        assert (slow["car"], fast["car"]) == ("vehicle.parked", "vehicle.moving")
+        assert (slow["pedestrian"], fast["pedestrian"]) == ("pedestrian.standing", "pedestrian.moving")
+        assert (slow["bicycle"], fast["bicycle"]) == ("cycle.without_rider", "cycle.with_rider")
+        assert slow["barrier"] == fast["barrier"] == slow["traffic_cone"] == fast["traffic_cone"] == ""
+
+    def test_the_best_500_are_kept(self, nuscenes: NuScenesDataset, tmp_path: Path) -> None:
+        token = nuscenes.tokens[1]
+        scores = np.random.default_rng(1).permutation(600) / 600
+        boxes = np.tile([0.0, 0, 0, 4, 2, 1.5, 0, np.nan, np.nan], (600, 1))
+        many = Detections(token, boxes, scores, np.zeros(600, dtype=np.int64), nuscenes.class_names)
+        write_submission(tmp_path / "r.json", from_truth(nuscenes) | {token: many}, dataset=nuscenes)
+        read = read_submission(tmp_path / "r.json", dataset=nuscenes)[token]
+        np.testing.assert_allclose(read.scores, np.arange(599, 99, -1) / 600)
+        assert (read.boxes[:, Box.VELOCITY] == 0).all()
+
+    def test_a_class_the_data_set_was_not_asked_for(self, nuscenes: NuScenesDataset, tmp_path: Path) -> None:
+        write_submission(tmp_path / "r.json", from_truth(nuscenes), dataset=nuscenes)
+        cars = NuScenesDataset(nuscenes.dataroot, split="mini_val", class_names=("car",))
+        with pytest.raises(DataFormatError, match="expected a class out of car, got 'truck'"):
+            read_submission(tmp_path / "r.json", dataset=cars)
+
+
+class TestKitti:
+    def test_there_and_back(self, kitti: KittiDataset, tmp_path: Path) -> None:
+        written = from_truth(kitti)
+        write_submission(tmp_path / "out", written, dataset=kitti)
+        read = read_submission(tmp_path / "out", dataset=kitti)
+        for token, found in written.items():
+            np.testing.assert_allclose(read[token].boxes[:, :7], found.boxes[:, :7], atol=1e-5)
+            assert np.isnan(read[token].boxes[:, Box.VELOCITY]).all()
+            np.testing.assert_allclose(read[token].scores, found.scores, atol=1e-6)
+            np.testing.assert_array_equal(read[token].labels, found.labels)
+
+    def test_the_columns_are_the_labels_own(self, kitti: KittiDataset, tmp_path: Path) -> None:
+        write_submission(tmp_path / "out", from_truth(kitti), dataset=kitti)
+        lines = read_labels(tmp_path / "out" / "000000.txt", need_scores=True)
+        truth = kitti.labels(0).select(np.array([True, True, False, False]))
+        assert lines.names == truth.names
+        np.testing.assert_allclose(lines.location, truth.location, atol=1e-5)
+        np.testing.assert_allclose(lines.dimensions_hwl, truth.dimensions_hwl, atol=1e-5)
+        np.testing.assert_allclose(lines.rotation_y, truth.rotation_y, atol=1e-5)
+        alpha = wrap_angle(truth.rotation_y - np.arctan2(truth.location[:, 0], truth.location[:, 2]))
+        np.testing.assert_allclose(lines.alpha, alpha, atol=1e-5)
+        assert (lines.truncation == -1).all()
+        assert (lines.occlusion == -1).all()
+
+    def test_image_boxes_of_real_labels(self, kitti_root: Path, tmp_path: Path) -> None:
+        """The rectangles that are written come within a few pixels of those drawn by hand."""
+        dataset = KittiDataset(kitti_root, split="val")
+        write_submission(tmp_path / "out", from_truth(dataset), dataset=dataset)
+        gaps = []
+        for i, token in enumerate(dataset.tokens):
+            sample = dataset.annotations(i)
+            drawn = sample.meta["bbox"][sample.labels >= 0]
+            whole = (sample.meta["truncation"] == 0)[sample.labels >= 0]
+            lines = read_labels(tmp_path / "out" / f"{token}.txt")
+            assert len(lines) == len(drawn)
+            gaps.append(np.abs(lines.bbox - drawn)[whole].max(axis=1))
+        assert np.median(np.concatenate(gaps)) < 5
+
+    def test_boxes_behind_and_beside_the_picture_are_left_out(self, kitti: KittiDataset, tmp_path: Path) -> None:
+        boxes = np.full((4, 9), np.nan)
+        sizes = [4.0, 1.8, 1.6, 0.0]
+        # ahead; behind; far to the side; around the camera itself
+        for row, centre in enumerate(((20, 0, -1), (-20, 0, -1), (5, 40, -1), (1, 1.5, -1))):
+            boxes[row, :7] = (*centre, *sizes)
+        labels = np.zeros(4, dtype=np.int64)
+        found = {
+            "000000": Detections("000000", boxes, np.array([0.9, 0.8, 0.7, 0.6]), labels, kitti.class_names),
+            "000007": Detections("000007", boxes[:0], np.zeros(0), labels[:0], kitti.class_names),
+        }
+        write_submission(tmp_path / "out", found, dataset=kitti)
+        lines = read_labels(tmp_path / "out" / "000000.txt", need_scores=True)
+        assert lines.scores.tolist() == [0.9, 0.6]
+        width, height = kitti.image_size(0)
+        assert (lines.bbox >= 0).all()
+        assert (lines.bbox[:, 2] <= width - 1).all()
+        assert (lines.bbox[:, 3] <= height - 1).all()
+        # the one that reaches behind the camera fills the left edge, not the right
+        assert lines.bbox[1, 0] == 0
+        assert lines.bbox[1, 2] < width / 2
+        assert (tmp_path / "out" / "000007.txt").read_text() == ""
+
+    def test_missing_file_and_unknown_class(self, kitti: KittiDataset, tmp_path: Path) -> None:
+        write_submission(tmp_path / "out", from_truth(kitti), dataset=kitti)
+        cars = KittiDataset(kitti.dataroot, class_names=("Car",))
+        with pytest.raises(DataFormatError, match=r"000000\.txt: expected classes out of Car, got 'Pedestrian'"):
+            read_submission(tmp_path / "out", dataset=cars)
+        (tmp_path / "out" / "000007.txt").unlink()
+        with pytest.raises(DataFormatError, match=r"000007\.txt: no such label file"):
+            read_submission(tmp_path / "out", dataset=kitti)
+
+
+@pytest.mark.parametrize("kind", ["nuscenes", "kitti"])
+class TestRefusals:
+    @pytest.fixture
+    def dataset(self, kind: str, request: pytest.FixtureRequest) -> NuScenesDataset | KittiDataset:
+        dataset: NuScenesDataset | KittiDataset = request.getfixturevalue(kind)
+        return dataset
+
+    def refuse(self, tmp_path: Path, dataset: NuScenesDataset | KittiDataset, found: object, message: str) -> None:
+        """The error comes, and nothing is left on disk."""
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(ValueError, match=message):
+            write_submission(tmp_path / "out" / "submission", found, dataset=dataset)  # type: ignore[arg-type]
+        assert [path for path in sorted(tmp_path.rglob("*")) if path not in before and path.is_file()] == []
+        assert not (tmp_path / "out" / "submission").exists()
+
+    def test_what_does_not_fit(self, dataset: NuScenesDataset | KittiDataset, tmp_path: Path) -> None:
+        good = from_truth(dataset)
+        first, last = dataset.tokens[0], dataset.tokens[-1]
+        missing = {token: found for token, found in good.items() if token != last}
+        self.refuse(tmp_path, dataset, missing, f"{last} has none")
+        self.refuse(tmp_path, dataset, good | {"else": good[first]}, r"detections\['else'\]: not a sample")
+        self.refuse(tmp_path, dataset, good | {last: good[first]}, f"expected detections of this sample, got.*{first}")
+        for changes, message in (
+            ({"scores": good[last].scores[:-1]}, "scores and labels for"),
+            ({"scores": good[last].scores * np.nan}, "expected finite boxes and scores"),
+            ({"boxes": good[last].boxes * np.nan}, "expected finite boxes and scores"),
+            ({"labels": good[last].labels + 20}, "expected labels in 0 .. "),
+        ):
+            self.refuse(tmp_path, dataset, good | {last: replace(good[last], **changes)}, f"{last}.*{message}")  # type: ignore[arg-type]
+
+
+def test_a_size_that_is_not_positive(nuscenes: NuScenesDataset, tmp_path: Path) -> None:
+    found = from_truth(nuscenes)
+    last = nuscenes.tokens[-1]
+    boxes = found[last].boxes.copy()
+    boxes[0, Box.WIDTH] = 0
+    with pytest.raises(DataFormatError, match=f"detections, sample {last}, box 0: expected a size > 0"):
+        write_submission(tmp_path / "r.json", found | {last: replace(found[last], boxes=boxes)}, dataset=nuscenes)
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_another_kind_of_data_set(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="dataset: expected a NuScenesDataset or a KittiDataset, got list"):
+        write_submission(tmp_path / "r.json", {}, dataset=[])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="got list"):
+        read_submission(tmp_path / "r.json", dataset=[])  # type: ignore[arg-type]
