@@ -10,10 +10,10 @@ import torch
 import tyro
 
 from bev3d import UserError
-from bev3d.config import Config, load_config
-from bev3d.data import Sample, open_dataset
+from bev3d.config import load_config
+from bev3d.data import open_dataset
 from bev3d.evaluation import read_submission
-from bev3d.targets import HeatmapTargets, Targets
+from bev3d.targets import targets_from_config
 from bev3d.viz import have_open3d, view
 
 
@@ -42,12 +42,13 @@ def main(
     try:
         settings = load_config(config)
         dataset = open_dataset(settings, dataroot, split or settings.val_split)
+        make_targets = targets_from_config(settings)
         found = read_submission(predictions, dataset=dataset) if predictions else {}
         for wanted in samples:
             sample = dataset[_position(wanted, list(dataset.tokens))]
             shown: dict[str, Any] = {
                 "detections": found.get(sample.token),
-                "targets": _targets(settings, sample),
+                "targets": make_targets([torch.from_numpy(sample.boxes)], [torch.from_numpy(sample.labels)]),
                 "range_m": settings.range_m,
                 "score_threshold": score_threshold,
                 "theme": theme,
@@ -69,20 +70,6 @@ def _position(wanted: str, tokens: list[str]) -> int:
     if wanted.isdigit() and int(wanted) < len(tokens):
         return int(wanted)
     raise UserError(f"samples: expected tokens or positions below {len(tokens)}, got {wanted!r}")
-
-
-def _targets(config: Config, sample: Sample) -> Targets:
-    build = HeatmapTargets(
-        tasks=config.tasks,
-        range_m=config.range_m,
-        voxel_size_m=config.voxel_size_m,
-        stride=config.stride,
-        radius=config.radius,
-        min_overlap=config.min_overlap,
-        min_radius=config.min_radius,
-        max_objects=config.max_objects,
-    )
-    return build([torch.from_numpy(sample.boxes)], [torch.from_numpy(sample.labels)])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from bev3d.viz._style import OTHER_CLASS, class_colours
 
 __all__ = ["BoxSet", "detection_boxes", "forward_yaw", "ground_height", "scene_extent", "truth_boxes"]
 
-FARTHEST_M = 75.0
+FARTHEST_M = 100.0
 MARGIN_M = 4.0
 LEAST_ASPECT = 0.92
 

@@ -186,6 +186,7 @@ async function start() {
   const has = (key) => data.frames.some((one) => (key === "heat" ? one.heat : one[key].length));
   for (const key of ["truth", "found", "heat"]) if (!has(key)) { $(`show-${key}`).disabled = true; $(`show-${key}`).parentElement.classList.add("off"); }
   $("score-row").hidden = !has("found");
+  $("colour").querySelector("[value=time]").disabled = data.frames.every((one) => one.points.longest_lag === 0);
   $("frames").hidden = data.frames.length < 2;
   $("frame").max = data.frames.length - 1;
   look.score = Number(wish.get("score") ?? data.score);

@@ -9,7 +9,7 @@ void main() {
   vec3 p = origin + grid * pitch;
   gl_Position = matrix * vec4(p, 1.0);
   gl_PointSize = clamp(size * (0.55 + 22.0 / max(gl_Position.w, 1.0)), 1.0, 4.0 * size) * height / 900.0;
-  float v = colouring == 0 ? (p.z - ground + 0.3) / 4.0 : colouring == 1 ? sqrt(extra.x) * 0.85 + 0.15 : 1.0 - 0.85 * extra.y;
+  float v = colouring == 0 ? (p.z - ground + 0.3) / 4.0 : colouring == 1 ? sqrt(extra.x) * 0.85 + 0.15 : 0.85 - 0.7 * extra.y;
   colour = along(v);
 }`;
 const POINTS_FRAGMENT = `#version 300 es

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
+from oracles.real_nuscenes import keyframe_dataset
 from viz_scenes import BOXES, RANGE_M, answers, empty, street, targets_of
 
 from bev3d.boxes import corners_bev
-from bev3d.data import Detections, Sample
+from bev3d.data import DETECTION_CLASSES, KITTI_CLASSES, Detections, KittiDataset, NuScenesDataset, Sample
 from bev3d.viz import bev_figure, class_colours, overview_figure, save_figure
 
 
@@ -147,18 +148,26 @@ def test_a_picture_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
 
 
-def test_real_boxes_sit_on_their_points(kitti_root: Path) -> None:
-    """In the picture of a real KITTI frame, points are drawn inside the outline of every labelled car."""
-    from bev3d.data import KITTI_CLASSES, KittiDataset
-
-    dataset = KittiDataset(kitti_root, split="val", class_names=KITTI_CLASSES)
-    sample: Sample = dataset[list(dataset.tokens).index("000008")]
+def points_in_outlines(sample: Sample) -> list[int]:
+    """How many of the drawn points lie within each drawn outline of the ground truth."""
     axes = bev_figure(sample).axes[0]
     (points,) = by_gid(axes, "points")
     outlines = [patch for patch in by_gid(axes, "truth:") if hasattr(patch, "get_xy")]
-    assert len(outlines) == 6
-    for outline in outlines:
-        assert (
-            outline.get_path().transformed(outline.get_patch_transform()).contains_points(points.get_offsets()).sum()
-            > 20
-        )
+    paths = [outline.get_path().transformed(outline.get_patch_transform()) for outline in outlines]
+    return [int(path.contains_points(points.get_offsets()).sum()) for path in paths]
+
+
+def test_boxes_of_a_real_kitti_frame_sit_on_their_points(kitti_root: Path) -> None:
+    dataset = KittiDataset(kitti_root, split="val", class_names=KITTI_CLASSES)
+    inside = points_in_outlines(dataset[list(dataset.tokens).index("000008")])
+    assert len(inside) == 6
+    assert min(inside) > 20
+
+
+def test_boxes_of_the_real_nuscenes_key_frame_sit_on_their_points(real_data: Path, tmp_path: Path) -> None:
+    root = keyframe_dataset(real_data, tmp_path)
+    sample = NuScenesDataset(root, split="mini_train", class_names=DETECTION_CLASSES, sweeps=1, frame="level")[0]
+    inside = np.array(points_in_outlines(sample))
+    assert len(inside) == 69
+    # upright boxes; seen from above there are at least the points that the labels count within each box, all 1,009 of them
+    assert (inside >= sample.num_points).all()
