@@ -169,5 +169,5 @@ def test_boxes_of_the_real_nuscenes_key_frame_sit_on_their_points(real_data: Pat
     sample = NuScenesDataset(root, split="mini_train", class_names=DETECTION_CLASSES, sweeps=1, frame="level")[0]
     inside = np.array(points_in_outlines(sample))
     assert len(inside) == 69
-    # upright boxes; seen from above there are at least the points that the labels count within each box, all 1,009 of them
+    # upright boxes: seen from above, each holds at least the points that its label counts, 1,009 in all
     assert (inside >= sample.num_points).all()
