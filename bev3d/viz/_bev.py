@@ -75,7 +75,7 @@ def bev_figure(
     if layer:
         _heatmap_panel(panels[1], sample, truth, layer, look)
     threshold = score_threshold if detections is not None else None
-    draw_header(figure, sample, truth, found, threshold, title, look)
+    draw_header(figure, sample, truth, found, extent=extent, threshold=threshold, title=title, theme=look)
     draw_legend(figure, entries, look)
     return figure
 
@@ -110,7 +110,7 @@ def overview_figure(
     _heatmap_panel(panels[1], sample, truth, layer, look)
     draw_details(panels[2:], sample, truth, found, layer, look)
     threshold = score_threshold if detections is not None else None
-    draw_header(figure, sample, truth, found, threshold, title, look)
+    draw_header(figure, sample, truth, found, extent=layer.extent, threshold=threshold, title=title, theme=look)
     draw_legend(figure, entries, look)
     return figure
 

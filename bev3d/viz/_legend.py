@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from bev3d.boxes import Box
 from bev3d.data._sample import Sample
 from bev3d.viz._draw import motion_lines
 from bev3d.viz._layer import HeatmapLayer
@@ -22,18 +23,28 @@ def draw_header(
     sample: Sample,
     truth: BoxSet,
     found: BoxSet,
+    *,
+    extent: tuple[float, float, float, float],
     threshold: float | None,
     title: str | None,
     theme: Theme,
 ) -> None:
-    """Two lines at the top left: what is shown, and how much of it."""
+    """Two lines at the top left: what is shown, and how much of it, with what lies outside the extent."""
     left = 0.55 / figure.get_figwidth()
     height = figure.get_figheight()
     figure.text(left, 1 - 0.27 / height, title or sample.token, color=theme.text, fontsize=11, weight="bold")
-    parts = [f"{len(sample.points):,} points", _counted(len(truth), "ground-truth box", "ground-truth boxes")]
+    parts = [f"{len(sample.points):,} points"]
+    parts.append(_counted(len(truth), "ground-truth box", "ground-truth boxes") + _outside(truth, extent))
     if threshold is not None:
-        parts.append(f"{_counted(len(found), 'detection', 'detections')} with score ≥ {threshold:g}")
+        detections = _counted(len(found), "detection", "detections")
+        parts.append(f"{detections} with score ≥ {threshold:g}{_outside(found, extent)}")
     figure.text(left, 1 - 0.47 / height, "  ·  ".join(parts), color=theme.muted, fontsize=8)
+
+
+def _outside(shown: BoxSet, extent: tuple[float, float, float, float]) -> str:
+    centres = shown.boxes[:, Box.BEV_CENTRE]
+    count = int(((centres < extent[:2]) | (centres > extent[2:])).any(axis=1).sum())
+    return f" ({count} out of view)" if count else ""
 
 
 def legend_entries(sample: Sample, truth: BoxSet, found: BoxSet, layer: HeatmapLayer | None, theme: Theme) -> list[Any]:

@@ -72,6 +72,13 @@ def test_detections_from_the_threshold_on_are_dashed_and_carry_their_score() -> 
     assert [text.get_text() for text in by_gid(axes, "score")] == [".90", ".50"]
 
 
+def test_the_header_counts_what_is_out_of_view() -> None:
+    figure = bev_figure(street(), detections=answers(), range_m=(0, -16, -3, 28, 24, 3), score_threshold=0.4)
+    line = figure.texts[1].get_text()
+    assert "4 ground-truth boxes (1 out of view)" in line
+    assert "2 detections with score ≥ 0.4 (1 out of view)" in line
+
+
 def test_only_finite_and_real_velocities_are_drawn() -> None:
     axes = bev_figure(street()).axes[0]
     (ways,) = by_gid(axes, "truth:motion")
