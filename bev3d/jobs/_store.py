@@ -122,7 +122,8 @@ def _parse_header(path: str | os.PathLike[str], file: Mapping[str, np.ndarray]) 
 @contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[Mapping[str, np.ndarray]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, since NumPy leaves a file open that turns out to be none of its own
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             yield file
     except FileNotFoundError as error:
         raise DataFormatError(f"{path}: expected a file of targets, but there is none") from error

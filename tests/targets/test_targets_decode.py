@@ -80,6 +80,13 @@ def _zero_maps(batch: int = 1, **dtype: Any) -> dict[str, torch.Tensor]:
     return {name: torch.zeros(batch, size, ROWS, COLUMNS, **dtype) for name, size in sizes.items()}
 
 
+def test_a_yaw_of_half_a_turn_is_at_the_closed_end() -> None:
+    heatmap, maps = torch.zeros(1, 1, ROWS, COLUMNS, dtype=torch.float64), _zero_maps(dtype=torch.float64)
+    heatmap[0, 0, 3, 4] = 1
+    maps["heading"][:, 1] = -1
+    assert decode_heatmap(heatmap, maps, **OPTIONS)[0][0][0, 6] == -np.pi
+
+
 def test_only_local_maxima_best_first_and_at_most_so_many() -> None:
     heatmap = torch.zeros(2, 2, ROWS, COLUMNS)
     heatmap[0, 0, 5, 5], heatmap[0, 0, 5, 6] = 0.9, 0.8  # the second is no peak
