@@ -52,20 +52,19 @@ def run(argv: list[str]) -> None:
     first = _position(options.sample, list(dataset.tokens))
     samples = [dataset[i] for i in range(first, min(first + max(options.count, 1), len(dataset)))]
     predictions = read_submission(options.predictions, dataset=dataset) if options.predictions else {}
-    shown: dict[str, Any] = {"score_threshold": options.min_score, "range_m": config.range_m}
     if options.checkpoint is not None:
-        predictions, shown["heatmap"] = _detect(options.checkpoint, config, samples)
+        predictions, layers = _detect(options.checkpoint, config, samples)
     else:
-        shown["targets"] = _targets(config, samples[:1])
-    if options.html is not None and len(samples) > 1:
-        write_html(samples, options.html, detections=predictions or None, score_threshold=options.min_score)
-    elif options.png is not None and options.flat:
-        figure = overview_figure(samples[0], detections=predictions.get(samples[0].token), **shown)
-        save_figure(figure, options.png)
-    else:
-        view(samples[0], detections=predictions.get(samples[0].token), png=options.png, html=options.html, **shown)
-    for written in (options.png, options.html):
-        if written is not None:
+        layers = _targets(config, samples)
+    shared: dict[str, Any] = {"score_threshold": options.min_score, "range_m": config.range_m}
+    one = samples[0]
+    drawn = {"detections": predictions.get(one.token), "heatmap": layers[one.token], **shared}
+    if options.html is not None:
+        print(write_html(samples, options.html, detections=predictions or None, heatmap=layers, **shared))
+    if options.png is not None and options.flat:
+        print(save_figure(overview_figure(one, **drawn), options.png))
+    elif options.png is not None or options.html is None:
+        for written in view(one, png=options.png, **drawn):
             print(written)
 
 
@@ -77,22 +76,29 @@ def _position(sample: str, tokens: list[str]) -> int:
     raise UserError(f"--sample: expected a token or a position below {len(tokens)}, got '{sample}'")
 
 
-def _targets(config: Config, samples: list[Any]) -> Any:
+def _targets(config: Config, samples: list[Any]) -> dict[str, Any]:
+    """Heatmap of the targets of each sample, by token."""
     import torch
 
     from bev3d.targets import targets_from_config
+    from bev3d.viz import heatmap_layer
 
-    make = targets_from_config(config)
     boxes = [torch.from_numpy(sample.boxes) for sample in samples]
-    return make(boxes, [torch.from_numpy(sample.labels) for sample in samples])
+    targets = targets_from_config(config)(boxes, [torch.from_numpy(sample.labels) for sample in samples])
+    return {
+        sample.token: heatmap_layer(targets=targets, batch_index=i, range_m=config.range_m)
+        for i, sample in enumerate(samples)
+    }
 
 
-def _detect(checkpoint: Path, config: Config, samples: list[Any]) -> tuple[dict[str, Any], Any]:
-    """Detections by token, and the predicted probabilities of the first sample."""
+def _detect(checkpoint: Path, config: Config, samples: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Detections and predicted heatmaps by token."""
     from bev3d.models import encode_points
-    from bev3d.training import detect, heatmaps, load_detector
+    from bev3d.report import predicted_layer
+    from bev3d.training import detect, load_detector
 
     detector, config = load_detector(checkpoint, config)
     images = encode_points([sample.points for sample in samples], config)
     found = detect(detector, images, [sample.token for sample in samples], config)
-    return {one.token: one for one in found}, heatmaps(detector, images)[0]
+    layers = {sample.token: predicted_layer(detector, sample, config) for sample in samples}
+    return {one.token: one for one in found}, layers

@@ -1,6 +1,7 @@
 """One page about a training run: scores, losses, pictures, a viewer."""
 
+from bev3d.report._pictures import predicted_layer
 from bev3d.report._score import Score, score_predictions
 from bev3d.report._write import write_report
 
-__all__ = ["Score", "score_predictions", "write_report"]
+__all__ = ["Score", "predicted_layer", "score_predictions", "write_report"]

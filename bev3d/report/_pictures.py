@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bev3d._progress import track
@@ -16,9 +17,19 @@ from bev3d.data import Detections, Sample
 from bev3d.models import Detector, encode_points
 from bev3d.targets import targets_from_config
 from bev3d.training import heatmaps
-from bev3d.viz import have_open3d, loss_figure, overview_figure, render_open3d, save_figure, score_figure, write_html
+from bev3d.viz import (
+    HeatmapLayer,
+    have_open3d,
+    heatmap_layer,
+    loss_figure,
+    overview_figure,
+    render_open3d,
+    save_figure,
+    score_figure,
+    write_html,
+)
 
-__all__ = ["Picture", "SamplePictures", "curve_pictures", "sample_pictures"]
+__all__ = ["Picture", "SamplePictures", "curve_pictures", "predicted_layer", "sample_pictures"]
 
 Picture = tuple[Path, str]  # file, caption
 
@@ -46,7 +57,7 @@ def sample_pictures(
     for i, sample in enumerate(track(samples, "pictures", unit="samples")):
         found = detections[sample.token]
         pictures.targets.append(_targets(sample, config, out / f"targets_{i}.png"))
-        predicted = heatmaps(detector, encode_points([sample.points], config))[0]
+        predicted = predicted_layer(detector, sample, config)
         file = out / f"detections_{i}.png"
         figure = overview_figure(
             sample, detections=found, heatmap=predicted, range_m=config.range_m, score_threshold=score_threshold
@@ -62,6 +73,18 @@ def sample_pictures(
     chosen = {sample.token: detections[sample.token] for sample in samples}
     write_html(samples, out / "scene.html", detections=chosen, score_threshold=score_threshold)
     return pictures
+
+
+def predicted_layer(detector: Detector, sample: Sample, config: Config) -> HeatmapLayer:
+    """What the detector sees in a sample: the heatmaps of all tasks, their peaks and predicted centres."""
+    layers = []
+    for task in heatmaps(detector, encode_points([sample.points], config))[0]:
+        layer = heatmap_layer(heatmap=task.probabilities, offset=task.offset, range_m=config.range_m)
+        assert layer is not None  # a heatmap was given
+        layers.append(layer)
+    joined = (np.concatenate([getattr(layer, name) for layer in layers]) for name in ("values", "cells", "centres"))
+    values, cells, centres = joined
+    return HeatmapLayer(values, layers[0].extent, cells, centres, layers[0].kind)
 
 
 def _targets(sample: Sample, config: Config, file: Path) -> Picture:

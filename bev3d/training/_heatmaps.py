@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from bev3d.models import Detector
 
-__all__ = ["heatmaps"]
+__all__ = ["PredictedHeatmap", "heatmaps"]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedHeatmap:
+    """One task in one sample.
+
+    Attributes:
+        probabilities: (C_t, H, W).
+        offset: (2, H, W) of the centre from the lower corner of its cell, in cells.
+    """
+
+    probabilities: Tensor
+    offset: Tensor
 
 
 @torch.inference_mode()
-def heatmaps(detector: Detector, images: Tensor) -> list[list[Tensor]]:
-    """Probabilities of the peaks: for each of B samples a list over the tasks of (C_t, H, W).
+def heatmaps(detector: Detector, images: Tensor) -> list[list[PredictedHeatmap]]:
+    """For each of B samples the heatmaps of its tasks.
 
     Args:
         detector: in evaluation mode.
         images: (B, C, H, W) from :func:`bev3d.models.encode_points`.
     """
-    tasks = [maps["heatmap"].sigmoid() for maps in detector(images)]
-    return [[task[i] for task in tasks] for i in range(len(images))]
+    tasks = detector(images)
+    return [
+        [PredictedHeatmap(maps["heatmap"][i].sigmoid(), maps["offset"][i]) for maps in tasks]
+        for i in range(len(images))
+    ]
