@@ -7,18 +7,15 @@ not the smallest enclosing rectangle, nor the convex hull of the original GIoU, 
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
 from bev3d.overlap._aligned import Space, check_pair
 from bev3d_ops import _dispatch as ops
+from bev3d_ops.reference._intersection import angle_guard
 from bev3d_ops.reference._overlap import clean_boxes
 
 __all__ = ["diou_3d", "diou_bev", "giou_3d", "giou_bev"]
-
-_ANGLE_GUARD = 4 * sys.float_info.epsilon
 
 
 def giou_bev(pred: Tensor, target: Tensor) -> Tensor:
@@ -85,9 +82,9 @@ def _diou(pred: Tensor, target: Tensor, space: Space) -> Tensor:
     pred, target = clean_boxes(pred), clean_boxes(target)
     iou = ops.aligned_overlap(pred, target, ops.IOU_BEV if space == "bev" else ops.IOU_3D)
     last = 2 if space == "bev" else 3
-    diagonal = sum(extent.square() for extent in _enclosing_extents(pred, target)[:last])
+    diagonal = torch.stack(_enclosing_extents(pred, target)[:last], dim=-1).square().sum(-1)
     distance = (pred - target)[..., :last].square().sum(-1)
-    return torch.where(good, iou - _quotient(distance, diagonal), -1.0).to(dtype)
+    return torch.where(good, iou - _quotient(distance, diagonal).clamp(max=1), -1.0).to(dtype)
 
 
 def _enclosing_extents(pred: Tensor, target: Tensor) -> list[Tensor]:
@@ -96,7 +93,8 @@ def _enclosing_extents(pred: Tensor, target: Tensor) -> list[Tensor]:
     c, s = torch.cos(yaw), torch.sin(yaw)
     x, y = c * shift[..., 0] + s * shift[..., 1], c * shift[..., 1] - s * shift[..., 0]
     turn = pred[..., 6] - yaw
-    abs_c, abs_s = _magnitude(torch.cos(turn)), _magnitude(torch.sin(turn))
+    guard = angle_guard(pred[..., 6], yaw)
+    abs_c, abs_s = _magnitude(torch.cos(turn), guard), _magnitude(torch.sin(turn), guard)
     half_length, half_width = pred[..., 3] / 2, pred[..., 4] / 2
     centres = (x, y, shift[..., 2])
     halves = (half_length * abs_c + half_width * abs_s, half_length * abs_s + half_width * abs_c, pred[..., 5] / 2)
@@ -107,9 +105,9 @@ def _enclosing_extents(pred: Tensor, target: Tensor) -> list[Tensor]:
     return extents
 
 
-def _magnitude(value: Tensor) -> Tensor:
+def _magnitude(value: Tensor, guard: Tensor) -> Tensor:
     """Absolute value of a sine or cosine; what is only rounding counts as 0, where the slope is taken as 0 too."""
-    return torch.where(value.abs() < _ANGLE_GUARD, torch.zeros_like(value), value.abs())
+    return torch.where(value.abs() < guard, torch.zeros_like(value), value.abs())
 
 
 def _product(extents: list[Tensor], space: Space) -> Tensor:

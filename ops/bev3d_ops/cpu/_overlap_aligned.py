@@ -44,9 +44,9 @@ def _magnitude(boxes, i):
 def _pack(block, a, b, first, count):
     """Write pairs to ``block``: the centres' difference still in the world, the yaws in place of C and S.
 
-    A pair that holds what is no box becomes two points. Returns whether a yaw is far from 0.
+    A pair that holds what is no box becomes two points. Returns the number of pairs with a yaw far from 0.
     """
-    far = False
+    far = 0
     for k in range(count):
         i = first + k
         least = min(min(a[i, 3], a[i, 4]), min(b[i, 3], b[i, 4]))
@@ -65,7 +65,7 @@ def _pack(block, a, b, first, count):
         block[BZ * BLOCK + k] = max(0.5 * np.float64(b[i, 5]), 0.0)
         yaw, turn = np.float64(a[i, 6]), np.float64(b[i, 6]) - np.float64(a[i, 6])
         block[C * BLOCK + k], block[S * BLOCK + k] = yaw, turn
-        far |= (abs(yaw) >= FAR) | (abs(turn) >= FAR)
+        far += 1 if (abs(yaw) >= FAR) | (abs(turn) >= FAR) else 0
     return far
 
 
@@ -98,7 +98,7 @@ def _fill(a, b, first, last, kind, out):
     block = np.zeros(ROWS * BLOCK, np.float64)
     for start in range(first, last, BLOCK):
         count = min(BLOCK, last - start)
-        if _pack(block, a, b, start, count):
+        if _pack(block, a, b, start, count) > 0:
             _turn_far(block)
         else:
             _turn(block)

@@ -20,11 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["intersection_area"]
-
-# A slope from a smaller sine or cosine is noise. Replacing it by this positive number lets coincident edges
-# count half, one way on one side and the other way on the opposite one: the gradient of equal boxes is 0.
-ANGLE_GUARD = 4 * sys.float_info.epsilon
+__all__ = ["angle_guard", "intersection_area"]
 
 # Edges of a rectangle counter-clockwise: top, left, bottom, right.
 _Frame = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -40,7 +36,13 @@ def intersection_area(a: Tensor, b: Tensor) -> Tensor:
         (...) float64, 0 where the rectangles are apart or touch, at most the smaller area. Differentiable once.
     """
     a, b = torch.broadcast_tensors(a, b)
-    return _IntersectionArea.apply(a, b)  # type: ignore[no-any-return, no-untyped-call]
+    if torch.compiler.is_compiling():
+        # Tracing a torch.autograd.Function warns; in a graph, which has no second derivative, a tangent will do.
+        fixed_a, fixed_b = a.detach(), b.detach()
+        gradient_a, gradient_b = _gradients(fixed_a, fixed_b)
+        tangent = gradient_a * (a - fixed_a) + gradient_b * (b - fixed_b)
+        return _area(fixed_a, fixed_b) + tangent.sum(dim=-1)
+    return _IntersectionArea.apply(a, b)
 
 
 class _IntersectionArea(torch.autograd.Function):
@@ -50,15 +52,19 @@ class _IntersectionArea(torch.autograd.Function):
         return _area(a, b)
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc, no-untyped-call]
+    @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, Tensor]:
-        a, b = ctx.saved_tensors
-        cotangent = torch.where(_are_apart(a, b), torch.zeros_like(cotangent), cotangent)[..., None]
-        in_a = _boundary_gradient(a, b)
-        in_b = _boundary_gradient(b, a)
-        # The shift is taken from one boundary, so that what moves A and what moves B cancel exactly.
-        gradient_a = torch.cat([-in_a[..., :2], in_b[..., 2:]], dim=-1)
-        return cotangent * gradient_a, cotangent * in_a
+        gradient_a, gradient_b = _gradients(*ctx.saved_tensors)
+        return cotangent[..., None] * gradient_a, cotangent[..., None] * gradient_b
+
+
+def _gradients(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives of the area by the columns of a and of b, (..., 5) each."""
+    in_a, in_b = _boundary_gradient(a, b), _boundary_gradient(b, a)
+    # The shift is taken from one boundary, so that what moves A and what moves B cancel exactly.
+    gradient_a = torch.cat([-in_a[..., :2], in_b[..., 2:]], dim=-1)
+    meet = ~_are_apart(a, b)[..., None]
+    return gradient_a * meet, in_a * meet
 
 
 def _frame(a: Tensor, b: Tensor) -> _Frame:
@@ -77,7 +83,8 @@ def _area(a: Tensor, b: Tensor) -> Tensor:
     ux, uy = b[..., 2] / 2 * c, b[..., 2] / 2 * s
     vx, vy = -b[..., 3] / 2 * s, b[..., 3] / 2 * c
     corners = [(x + p * ux + q * vx, y + p * uy + q * vy) for p, q in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
-    slopes = (s / _guarded(c), -c / _guarded(s))
+    guard = angle_guard(a[..., 4], b[..., 4])
+    slopes = (s / _guarded(c, guard), -c / _guarded(s, guard))
     total = torch.zeros_like(x)
     for k in range(4):
         total = total - _edge_integral(corners[k], corners[(k + 1) % 4], slopes[k % 2], half_x, half_y)
@@ -101,8 +108,18 @@ def _clamp(value: Tensor, half: Tensor) -> Tensor:
     return torch.minimum(torch.maximum(value, -half), half)
 
 
-def _guarded(value: Tensor) -> Tensor:
-    return torch.where(value.abs() < ANGLE_GUARD, torch.full_like(value, ANGLE_GUARD), value)
+def angle_guard(a_yaw: Tensor, b_yaw: Tensor) -> Tensor:
+    """Sine or cosine of the angle between two boxes below which it is only the rounding of the yaws."""
+    return 4 * sys.float_info.epsilon * (1 + torch.maximum(a_yaw.abs(), b_yaw.abs()).detach())
+
+
+def _guarded(value: Tensor, guard: Tensor) -> Tensor:
+    """``value``, or the positive ``guard`` where it is only rounding.
+
+    Coincident edges then count half, one way on one side and the other way on the opposite one, so that the
+    gradient of equal boxes is 0.
+    """
+    return torch.where(value.abs() < guard, guard, value)
 
 
 def _are_apart(a: Tensor, b: Tensor) -> Tensor:
@@ -127,8 +144,9 @@ def _boundary_gradient(a: Tensor, b: Tensor) -> Tensor:
     normal_x, normal_y = torch.stack([-s, -c, s, c], dim=-1), torch.stack([c, -s, -c, s], dim=-1)
     middle_x, middle_y = x[..., None] + offset * normal_x, y[..., None] + offset * normal_y
     # along the edge, counter-clockwise: the normal turned by a quarter
-    low, high = _inside(middle_x, -normal_y, a[..., 2, None] / 2, -half_edge, half_edge)
-    low, high = _inside(middle_y, normal_x, a[..., 3, None] / 2, low, high)
+    guard = angle_guard(a[..., 4], b[..., 4])[..., None]
+    low, high = _inside(middle_x, _guarded(-normal_y, guard), a[..., 2, None] / 2, -half_edge, half_edge)
+    low, high = _inside(middle_y, _guarded(normal_x, guard), a[..., 3, None] / 2, low, high)
     length, moment = high - low, (high - low) * (high + low) / 2
     shift_x, shift_y = (length * normal_x).sum(-1), (length * normal_y).sum(-1)
     c, s = torch.cos(a[..., 4]), torch.sin(a[..., 4])
@@ -144,7 +162,6 @@ def _boundary_gradient(a: Tensor, b: Tensor) -> Tensor:
 
 def _inside(middle: Tensor, direction: Tensor, half: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     """The part of [low, high], in metres from the middle of an edge, over which |coordinate| <= half."""
-    direction = _guarded(direction)
     one, other = (-half - middle) / direction, (half - middle) / direction
     first = torch.minimum(torch.maximum(torch.minimum(one, other), low), high)
     last = torch.minimum(torch.maximum(torch.maximum(one, other), low), high)
