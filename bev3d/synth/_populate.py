@@ -27,11 +27,11 @@ class Density:
     Rare classes are far more frequent than on real streets, so that a small training set holds enough of them.
     """
 
-    cars: float = 17.0
+    cars: float = 20.0
     trucks: float = 3.5
     buses: float = 2.6
     trailers: float = 2.4
-    construction_vehicles: float = 2.4
+    construction_vehicles: float = 3.6
     motorcycles: float = 4.5
     bicycles: float = 5.0
     pedestrians: float = 15.0
