@@ -10,9 +10,11 @@ from bev3d.config import Config
 from bev3d.losses import (
     CompositeLoss,
     CompositeResult,
+    corner_loss,
     gather_regression_loss,
     heatmap_focal_loss,
     num_pos,
+    rotated_iou_loss,
 )
 from bev3d.models._decode import boxes_at_cells, gather_cells
 from bev3d.targets import Targets, TaskTargets
@@ -32,7 +34,7 @@ class DetectionLoss(nn.Module):
     * ``regression/offset``, ``height``, ``log_size``, ``heading``, ``velocity``: L1 at the objects' cells, times
       the weight of the name
     * ``iou``: 1 - rotated 3D IoU, or its GIoU or DIoU form, of the boxes decoded there; where ``iou_weight`` > 0
-    * ``corner``: mean distance of their corners; where ``corner_weight`` > 0
+    * ``corner``: mean distance of their eight corners in metres, whichever way they face; where ``corner_weight`` > 0
 
     Args:
         config: the weights, the kind of overlap and the grid.
@@ -82,8 +84,6 @@ class DetectionLoss(nn.Module):
         return {name: _add(losses) for name, losses in parts.items()}
 
     def _overlap(self, outputs: Outputs, targets: Targets) -> Tensor:
-        from bev3d.losses import rotated_iou_loss
-
         kind = self.config.iou_kind
         losses = []
         for maps, task in zip(outputs, targets.tasks, strict=True):
@@ -92,12 +92,10 @@ class DetectionLoss(nn.Module):
         return _add(losses)
 
     def _corner(self, outputs: Outputs, targets: Targets) -> Tensor:
-        from bev3d.losses import corner_loss
-
         losses = []
         for maps, task in zip(outputs, targets.tasks, strict=True):
             boxes, truth = self._boxes(maps, task)
-            losses.append(corner_loss(boxes, truth, reduction="sum") / num_pos(task.mask))
+            losses.append(corner_loss(boxes, truth, reduction="sum") / 8 / num_pos(task.mask))
         return _add(losses)
 
     def _boxes(self, maps: Mapping[str, Tensor], task: TaskTargets) -> tuple[Tensor, Tensor]:
