@@ -149,19 +149,20 @@ class TestKitti:
         assert np.median(np.concatenate(gaps)) < 5
 
     def test_boxes_behind_and_beside_the_picture_are_left_out(self, kitti: KittiDataset, tmp_path: Path) -> None:
-        boxes = np.full((4, 9), np.nan)
+        boxes = np.full((5, 9), np.nan)
         sizes = [4.0, 1.8, 1.6, 0.0]
-        # ahead; behind; far to the side; around the camera itself
+        # ahead; behind; far to the side; beside the camera, reaching behind it; a pole through the camera
         for row, centre in enumerate(((20, 0, -1), (-20, 0, -1), (5, 40, -1), (1, 1.5, -1))):
             boxes[row, :7] = (*centre, *sizes)
-        labels = np.zeros(4, dtype=np.int64)
+        boxes[4, :7] = (1, 0, -0.1, 4.0, 0.4, 0.2, 0.0)
+        labels = np.zeros(5, dtype=np.int64)
         found = {
-            "000000": Detections("000000", boxes, np.array([0.9, 0.8, 0.7, 0.6]), labels, kitti.class_names),
+            "000000": Detections("000000", boxes, np.array([0.9, 0.8, 0.7, 0.6, 0.5]), labels, kitti.class_names),
             "000007": Detections("000007", boxes[:0], np.zeros(0), labels[:0], kitti.class_names),
         }
         write_submission(tmp_path / "out", found, dataset=kitti)
         lines = read_labels(tmp_path / "out" / "000000.txt", need_scores=True)
-        assert lines.scores.tolist() == [0.9, 0.6]
+        assert lines.scores.tolist() == [0.9, 0.6, 0.5]
         width, height = kitti.image_size(0)
         assert (lines.bbox >= 0).all()
         assert (lines.bbox[:, 2] <= width - 1).all()
@@ -169,6 +170,8 @@ class TestKitti:
         # the one that reaches behind the camera fills the left edge, not the right
         assert lines.bbox[1, 0] == 0
         assert lines.bbox[1, 2] < width / 2
+        # the far end of the pole is narrow, but it fills the picture where it passes the camera
+        assert (lines.bbox[2, 0], lines.bbox[2, 2]) == (0, width - 1)
         assert (tmp_path / "out" / "000007.txt").read_text() == ""
 
     def test_missing_file_and_unknown_class(self, kitti: KittiDataset, tmp_path: Path) -> None:
