@@ -126,10 +126,11 @@ def test_finite_at_ten_thousand(dtype: torch.dtype, reduction: str, alpha: float
 def test_nan_and_infinity_are_not_hidden() -> None:
     x = torch.tensor([torch.nan, torch.nan, torch.inf, 0.0])
     y = torch.tensor([0.0, 1.0, 0.0, torch.nan])
-    loss, slope = _loss_and_slope(x, y)
-    assert torch.isnan(loss).tolist() == [True, True, False, True]
-    assert torch.isnan(slope[:2]).all()
-    assert loss[2] == torch.inf
+    for repeats in (1, 100):  # scalar and vector instructions treat them differently
+        loss, slope = _loss_and_slope(x.repeat(repeats), y.repeat(repeats))
+        assert torch.isnan(loss).tolist() == [True, True, False, True] * repeats
+        assert torch.isnan(slope.view(-1, 4)[:, :2]).all()
+        assert (loss[2::4] == torch.inf).all()
 
 
 def test_autocast_computes_in_float32() -> None:

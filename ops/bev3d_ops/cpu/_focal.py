@@ -72,7 +72,7 @@ def _value_and_slope(x, y):
     """Float32 arithmetic without calls or branches, so that the loop becomes vector instructions."""
     positive = y == _1
     z = -x if positive else x
-    a = min(abs(z), _LARGEST)
+    a = _LARGEST if abs(z) > _LARGEST else abs(z)  # a NaN stays one
     n = np.int32(a * _LOG2_E + _HALF)
     r = np.float32(n) * _LN2_HIGH - a + np.float32(n) * _LN2_LOW
     e = _1 + r * (_1 + r * (_E2 + r * (_E3 + r * (_E4 + r * (_E5 + r * _E6)))))
@@ -90,8 +90,7 @@ def _value_and_slope(x, y):
     loss = scaled * softplus
     slope = scaled * (p + _2 * q * softplus)
     slope = -slope if positive else slope
-    # the clipping above would turn a NaN into a number
-    return (loss, slope) if z == z else (z, z)
+    return loss, slope
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
