@@ -56,11 +56,18 @@ def run_demo(out: Path, *, train_scenes: int, val_scenes: int, epochs: float | N
     with clock.step("training"):
         train(config, data, out / "run")
 
-    def finish(page: Page, score: Score) -> None:
+    def explain(page: Page, score: Score) -> None:
         describe(page, manifest, clock.seconds, out)
-        page.facts([("this run", f"{clock.elapsed:.0f} s"), ("key frames", f"{SAMPLES_PER_SCENE * train_scenes}")])
         Console().print(score.result.table())
 
-    page = write_report(out / "run", data, out, step=clock.step, finish=finish)
+    page = write_report(
+        out / "run",
+        data,
+        out,
+        title="bev3d demo",
+        step=clock.step,
+        facts=lambda: [("all steps", f"{clock.total:.0f} s"), ("training", f"{clock.seconds['training']:.0f} s")],
+        describe=explain,
+    )
     print(f"{clock.elapsed:.0f} s; open {page}")
     return page

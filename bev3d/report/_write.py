@@ -31,8 +31,10 @@ def write_report(
     out: Path,
     *,
     samples: int = 3,
+    title: str | None = None,
     step: StepTimer = lambda name: nullcontext(),
-    finish: Callable[[Page, Score], None] = lambda page, score: None,
+    facts: Callable[[], Sequence[tuple[str, str]]] = tuple,
+    describe: Callable[[Page, Score], None] = lambda page, score: None,
 ) -> Path:
     """Predict the validation split of a run, score it, draw it, and write ``out/index.html``.
 
@@ -41,8 +43,10 @@ def write_report(
         dataroot: folder of the data set that the run was trained on.
         out: folder for the page, its pictures, the submission and ``metrics.json``.
         samples: validation samples to show, spread over the split.
+        title: of the page.
         step: wraps each step, by name; the demo times them.
-        finish: adds to the page before it is written.
+        facts: (what, value) to stand first on the page.
+        describe: adds sections after the score.
 
     Raises:
         UserError: no run there, or an impossible number of samples.
@@ -62,8 +66,9 @@ def write_report(
         chosen = _spread(dataset, samples)
         pictures = sample_pictures(chosen, detections, detector, config, out, score_threshold=SHOWN_SCORE)
         curves = curve_pictures(run / "losses.jsonl", score.ap, out)
-    page = _page(config, dataset, score, pictures, curves)
-    finish(page, score)
+    page = _page(title or f"bev3d: {config.dataset} run", config, dataset, score, [*facts(), *score.facts])
+    describe(page, score)
+    _show(page, config, pictures, curves)
     return page.write(out / "index.html")
 
 
@@ -76,11 +81,14 @@ def _spread(dataset: Dataset, count: int) -> list[Sample]:
     return chosen
 
 
-def _page(config: Config, dataset: Dataset, score: Score, pictures: SamplePictures, curves: Sequence[Picture]) -> Page:
+def _page(title: str, config: Config, dataset: Dataset, score: Score, facts: Sequence[tuple[str, str]]) -> Page:
     scored = f"scored on {len(dataset)} samples of {config.val_split} that training has not seen"
-    page = Page(f"bev3d: {config.dataset} run", f"A detector of {len(config.class_names)} classes, {scored}.")
-    page.facts(score.facts)
-    page.section("Score", f"{score.metric}.").table(score.headers, score.rows)
+    page = Page(title, f"A detector of {len(config.class_names)} classes, {scored}.")
+    page.facts(facts)
+    return page.section("Score", f"{score.metric}.").table(score.headers, score.rows)
+
+
+def _show(page: Page, config: Config, pictures: SamplePictures, curves: Sequence[Picture]) -> None:
     about = "Labels solid, detections dashed; beside them the predicted heatmap and close-ups with cells and offsets."
     page.section("Detections", about)
     page.link("scene.html", "Open these samples in 3D", "turn, zoom, switch layers; one file, works offline")
@@ -96,4 +104,4 @@ def _page(config: Config, dataset: Dataset, score: Score, pictures: SamplePictur
         page.figure(file, caption, wide=False)
     versions = f"torch {torch.__version__}, numpy {np.__version__}, Python {platform.python_version()}"
     threads = f"{torch.get_num_threads()} threads"
-    return page.section("Made with", f"bev3d {bev3d.__version__}, {versions}, {platform.machine()}, {threads}.")
+    page.section("Made with", f"bev3d {bev3d.__version__}, {versions}, {platform.machine()}, {threads}.")

@@ -85,7 +85,8 @@ class Page:
         body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
         under = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         table = f"<table>{under}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return self._add(f'<div class="scroll">{table}</div>')
+        wide = " wide" if len(headers) > 7 else ""
+        return self._add(f'<div class="scroll{wide}">{table}</div>')
 
     def link(self, target: str, text: str, note: str = "") -> Page:
         """A prominent link, such as to a page of :func:`bev3d.viz.write_html`."""
