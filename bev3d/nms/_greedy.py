@@ -60,7 +60,6 @@ def batched_nms(
     scores: Array,
     labels: Array | None,
     threshold: float,
-    *,
     kind: Literal["bev", "circle"] = "bev",
 ) -> Array:
     """Suppress within each label alone, in one pass over all boxes.
