@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -202,15 +201,3 @@ def test_foreign_folders_are_refused(tmp_path: Path, root: Path) -> None:
     with pytest.raises(UserError, match="found a file"):
         write_nuscenes(tmp_path / "notes.txt", train_scenes=1, val_scenes=1)
     assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
-def test_speed_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    from bev3d.synth._nuscenes_scene import build_scene_world
-    from bev3d.synth._scanner import HDL32E, scan
-
-    worlds = [build_scene_world(ScenePlan("scene-0061", i, 2, 5, 0)) for i in range(3)]
-    start = time.perf_counter()
-    for i, world in enumerate(worlds):
-        scan(world, HDL32E, 0.0, i)
-    with capsys.disabled():
-        print(f"\n{(time.perf_counter() - start) / len(worlds) * 1e3:.1f} ms a sweep of {HDL32E.rays} rays")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from oracles.heatmap_loop import legacy_heatmap
 
+from bev3d.bench._peers import legacy_heatmap
 from bev3d.targets import HeatmapTargets, Targets, draw_gaussians
 from bev3d_ops.reference import _heatmap as reference
 
@@ -68,7 +68,7 @@ def test_legacy_lets_width_lie_along_x_where_cells_are_not_square() -> None:
     grid = {"range_m": (0.0, 0.0, -3.0, 32.0, 16.0, 3.0), "voxel_size_m": (0.4, 0.1, 6.0), "stride": 2}
     box = np.array([[16.0, 8.0, 0.0, 9.0, 2.5, 1.5, 0.0]])
     heatmap = HeatmapTargets(tasks=[["car"]], radius="legacy", min_radius=0, **grid)([box], [np.array([0])])
-    from oracles.heatmap_loop import legacy_radius
+    from bev3d.bench._peers import legacy_radius
 
     side = 2 * int(legacy_radius(9.0 / 0.2, 2.5 / 0.8, 0.1)) + 1
     assert int((heatmap.tasks[0].heatmap > 0).sum()) == side * side

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.heatmap_loop import legacy_radius
 
+from bev3d.bench._peers import legacy_radius
 from bev3d.targets import gaussian_radius
 from bev3d.targets._radius import _radius as exact_radius
 

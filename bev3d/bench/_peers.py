@@ -1,4 +1,4 @@
-"""CenterPoint's heatmap rules as a loop over objects, in NumPy: slow, and independent of the library."""
+"""The per-object heatmap loop in common use (CenterPoint's rules), restated in NumPy: slow, and independent of ours."""
 
 from __future__ import annotations
 

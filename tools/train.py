@@ -1,0 +1,8 @@
+"""``bev3d train`` as a script."""
+
+import sys
+
+from bev3d.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["train", *sys.argv[1:]]))
