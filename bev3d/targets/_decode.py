@@ -24,12 +24,13 @@ def decode_heatmap(
     stride: int,
     max_objects: int,
     score_threshold: float,
+    peak_window: Sequence[int] = (3,),
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Boxes at the peaks of a heatmap: cells that equal the maximum of their 3 x 3 neighbourhood.
+    """Boxes at the peaks of a heatmap: cells that equal the maximum of their neighbourhood, 3 x 3 by default.
 
     x = (column + offset_x) * cell + x0, y likewise, z = height, sizes = exp(log_size), yaw = atan2(sin, cos); in
     float64 before the result is rounded to the map's dtype, so that encoding and decoding a box in float32 returns
-    it to 1e-5 m. Suppression beyond the 3 x 3 search is the caller's.
+    it to 1e-5 m. Suppression beyond the search for peaks is the caller's.
 
     Args:
         heatmap: (B, C, H, W) probabilities.
@@ -38,6 +39,9 @@ def decode_heatmap(
         range_m, voxel_size_m, stride: as given to :class:`HeatmapTargets`.
         max_objects: most boxes of a sample.
         score_threshold: peaks below it are left out, as is a peak of 0.
+        peak_window: odd side of the neighbourhood in cells, one number a class or one for all. With 1 every cell is a
+            peak, for small objects that stand in neighbouring cells (TransFusion, Bai et al. 2022, arXiv 2203.11496,
+            does so for pedestrians and cones); the caller then has to suppress by distance or overlap.
 
     Returns:
         Per sample boxes (K, 9), scores (K,) and labels (K,), best score first, equal scores in the order of class,
@@ -52,8 +56,7 @@ def decode_heatmap(
     scores = heatmap.detach()
     if scores.dtype in (torch.float16, torch.bfloat16):
         scores = scores.float()
-    peak = (functional.max_pool2d(scores, 3, stride=1, padding=1) == scores) & (scores > 0)
-    peak &= scores >= score_threshold
+    peak = _peaks(scores, peak_window) & (scores > 0) & (scores >= score_threshold)
     maps = {name: value.detach() for name, value in regression.items()}
     results = []
     for b in range(len(scores)):
@@ -65,6 +68,20 @@ def decode_heatmap(
         boxes = _boxes(cells, gathered, grid).to(scores.dtype)
         results.append((boxes, score, places // (grid.rows * grid.columns)))
     return results
+
+
+def _peaks(scores: Tensor, windows: Sequence[int]) -> Tensor:
+    """(B, C, H, W) bool: the cell is the maximum of its class's window."""
+    sides = list(windows) * scores.shape[1] if len(windows) == 1 else list(windows)
+    if len(sides) != scores.shape[1] or any(side < 1 or side % 2 == 0 for side in sides):
+        expected = f"1 or {scores.shape[1]} odd numbers >= 1"
+        raise ValueError(f"peak_window: expected {expected}, got {tuple(windows)}")
+    peak = torch.ones_like(scores, dtype=torch.bool)
+    for side in sorted(set(sides) - {1}):
+        classes = [i for i, own in enumerate(sides) if own == side]
+        part = scores[:, classes]
+        peak[:, classes] = functional.max_pool2d(part, side, stride=1, padding=side // 2) == part
+    return peak
 
 
 def _boxes(cells: Tensor, values: Mapping[str, Tensor], grid: OutputGrid) -> Tensor:

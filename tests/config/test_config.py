@@ -74,6 +74,8 @@ def test_hash_changes_with_a_value_and_not_with_its_spelling(content: dict[str, 
         ({"min_overlap": 1.0}, r"min_overlap: expected a number in \(0, 1\), got 1.0"),
         ({"blocks": [1]}, r"blocks: expected as many entries as channels \(3\)"),
         ({"nms_radius_m": [1, 2]}, r"nms_radius_m: expected 1 or 3 radii"),
+        ({"peak_window": [3, 3]}, r"peak_window: expected 1 or 3 odd numbers >= 1"),
+        ({"peak_window": [2]}, r"peak_window: expected 1 or 3 odd numbers >= 1, got \(2,\)"),
     ],
 )
 def test_a_wrong_value_is_named(

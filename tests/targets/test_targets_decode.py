@@ -134,3 +134,18 @@ def test_bad_input(change: dict[str, Any], error: type[Exception], text: str) ->
     arguments = {"heatmap": torch.zeros(1, 1, ROWS, COLUMNS), "regression": _zero_maps(), **OPTIONS, **change}
     with pytest.raises(error, match=text):
         decode_heatmap(**arguments)
+
+
+def test_the_window_decides_what_is_a_peak() -> None:
+    """Two neighbouring cells: one peak in a window of 3, two in a window of 1, by class."""
+    heatmap = torch.zeros(1, 2, ROWS, COLUMNS)
+    heatmap[0, :, 10, 20], heatmap[0, :, 10, 21], heatmap[0, :, 10, 23] = 0.9, 0.8, 0.7
+    sizes = {"offset": 2, "height": 1, "log_size": 3, "heading": 2}
+    maps = {name: torch.zeros(1, components, ROWS, COLUMNS) for name, components in sizes.items()}
+    expected = {(3,): [2, 2], (1,): [3, 3], (1, 3): [3, 2], (5, 1): [1, 3], (3, 7): [2, 1]}
+    for window, counts in expected.items():
+        ((_, _, labels),) = decode_heatmap(heatmap, maps, **OPTIONS, peak_window=window)
+        assert [int((labels == c).sum()) for c in range(2)] == counts, window
+    for window in ((2,), (0,), (3, 3, 3), ()):
+        with pytest.raises(ValueError, match="peak_window: expected 1 or 2 odd numbers >= 1"):
+            decode_heatmap(heatmap, maps, **OPTIONS, peak_window=window)
