@@ -155,6 +155,8 @@ class OptimiserConfig:
     """Turn training samples by a random angle in ± this."""
     scale_range: float = 0.0
     """Scale training samples by a random factor in 1 ± this."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the network in training; auto: bfloat16 where the processor has instructions for it."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     checkpoint_every_steps: int = 200
@@ -171,8 +173,11 @@ class PredictConfig:
     """Peaks below it are left out."""
     max_detections: int = 200
     """Most boxes a sample, best scores first (nuScenes allows 500)."""
+    peak_window: tuple[int, ...] = (3,)
+    """Side of the window, in output cells, in which a peak is the largest, by class or one for all; odd, and 1 for
+    small classes that stand in neighbouring cells."""
     nms: Literal["none", "circle", "bev"] = "circle"
-    """Suppression after the 3 x 3 peak search: by centre distance, or by rotated BEV IoU."""
+    """Suppression after the peak search: by centre distance, or by rotated BEV IoU."""
     nms_radius_m: tuple[float, ...] = (1.0,)
     """Circle suppression radius by class in metres, or one for all."""
     nms_iou: float = 0.2
@@ -239,6 +244,8 @@ class Config(PredictConfig, OptimiserConfig, LossConfig, ModelConfig, TargetConf
             _refuse("tasks", "every class once", self.tasks)
         if len(self.nms_radius_m) not in (1, len(names)):
             _refuse("nms_radius_m", f"1 or {len(names)} radii", self.nms_radius_m)
+        if len(self.peak_window) not in (1, len(names)) or any(side < 1 or side % 2 == 0 for side in self.peak_window):
+            _refuse("peak_window", f"1 or {len(names)} odd numbers >= 1", self.peak_window)
 
 
 def _refuse(key: str, expected: str, value: object) -> None:

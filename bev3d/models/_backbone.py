@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,10 +20,11 @@ def conv_block(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -
 
 
 class Backbone(nn.Module):
-    """Levels that halve the resolution, each brought to a common width, enlarged to the first and concatenated.
+    """Levels that halve the resolution, each brought to a common width, enlarged to the first and added up.
 
-    The shape of a feature pyramid (Lin et al. 2017, arXiv 1612.03144) joined as in SECOND's region proposal
-    network (Yan et al. 2018): all levels reach the heads at once, without a top-down chain.
+    A feature pyramid (Lin et al. 2017, arXiv 1612.03144) of which only the finest map is used. Adding costs a
+    third less than stacking the levels as SECOND does (Yan et al. 2018), since what follows works at the finest
+    resolution, and that is where the time goes.
 
     Args:
         in_channels: channels of the image.
@@ -44,7 +44,7 @@ class Backbone(nn.Module):
         stride: int,
     ) -> None:
         super().__init__()
-        self.out_channels = lateral_channels * len(channels)
+        self.out_channels = lateral_channels
         self.levels, self.laterals = nn.ModuleList(), nn.ModuleList()
         width = in_channels
         for level, (outputs, count) in enumerate(zip(channels, blocks, strict=True)):
@@ -56,13 +56,10 @@ class Backbone(nn.Module):
             width = outputs
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, lateral_channels * levels, H / stride, W / stride)."""
-        joined: list[Tensor] = []
-        features = images
-        for level, lateral in zip(self.levels, self.laterals, strict=True):
+        """(B, C, H, W) to (B, lateral_channels, H / stride, W / stride)."""
+        features = self.levels[0](images)
+        joined = self.laterals[0](features)
+        for level, lateral in zip(self.levels[1:], self.laterals[1:], strict=True):
             features = level(features)
-            narrow = lateral(features)
-            if joined:
-                narrow = functional.interpolate(narrow, size=joined[0].shape[-2:], mode="nearest")
-            joined.append(narrow)
-        return torch.cat(joined, dim=1)
+            joined = joined + functional.interpolate(lateral(features), size=joined.shape[-2:], mode="nearest")
+        return joined

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bev3d.config import Config
 from bev3d.losses import (
@@ -21,6 +22,8 @@ from bev3d.targets import Targets, TaskTargets
 
 __all__ = ["DetectionLoss"]
 
+VELOCITY_DELTA_MPS = 4.0
+
 Outputs = Sequence[Mapping[str, Tensor]]
 
 
@@ -31,8 +34,8 @@ class DetectionLoss(nn.Module):
     sum / N_t (CenterPoint, Yin et al. 2021, arXiv 2006.11275):
 
     * ``heatmap``: penalty-reduced focal loss of all cells
-    * ``regression/offset``, ``height``, ``log_size``, ``heading``, ``velocity``: L1 at the objects' cells, times
-      the weight of the name
+    * ``regression/offset``, ``height``, ``log_size``, ``heading``: L1 at the objects' cells, times the weight of
+      the name; ``regression/velocity``: Huber with delta 4 m/s, e²/2δ within it and abs(e) - δ/2 beyond
     * ``iou``: 1 - rotated 3D IoU, or its GIoU or DIoU form, of the boxes decoded there; where ``iou_weight`` > 0
     * ``corner``: mean distance of their eight corners in metres, whichever way they face; where ``corner_weight`` > 0
 
@@ -73,12 +76,13 @@ class DetectionLoss(nn.Module):
         return _add(losses)
 
     def _regression(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
-        weights = self.config.regression_weights
-        parts: dict[str, list[Tensor]] = {name: [] for name in weights}
+        weights = dict(self.config.regression_weights)
+        velocity = {"velocity": weights.pop("velocity")}
+        parts: dict[str, list[Tensor]] = {name: [] for name in (*weights, "velocity")}
         for maps, task in zip(outputs, targets.tasks, strict=True):
-            losses = gather_regression_loss(
-                maps, task.regression, task.cell_index, task.mask, weights=weights, reduction="sum"
-            )
+            at = (maps, task.regression, task.cell_index, task.mask)
+            losses = gather_regression_loss(*at, weights=weights, reduction="sum")
+            losses |= gather_regression_loss(*at, weights=velocity, loss=_velocity_loss, reduction="sum")
             for name, loss in losses.items():
                 parts[name].append(loss / num_pos(task.mask))
         return {name: _add(losses) for name, losses in parts.items()}
@@ -105,6 +109,11 @@ class DetectionLoss(nn.Module):
         wanted = {name: values[mask] for name, values in task.regression.items()}
         predicted = boxes_at_cells(found, cells[mask], self.config)
         return predicted, boxes_at_cells(wanted, cells[mask], self.config)
+
+
+def _velocity_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Huber, not L1: most objects stand, so the median of the velocity is 0, and L1 never leaves it."""
+    return functional.smooth_l1_loss(prediction, target, reduction="none", beta=VELOCITY_DELTA_MPS)
 
 
 def _add(losses: Sequence[Tensor]) -> Tensor:

@@ -101,13 +101,18 @@ def detect(detector: Detector, images: Tensor, tokens: Sequence[str], config: Co
     found: list[list[tuple[Tensor, Tensor, Tensor]]] = [[] for _ in tokens]
     first_class = 0
     for task, maps in zip(config.tasks, detector(images), strict=True):
-        for i, (boxes, scores, labels) in enumerate(_decode(maps, config)):
+        windows = config.peak_window
+        if len(windows) > 1:
+            windows = windows[first_class : first_class + len(task)]
+        for i, (boxes, scores, labels) in enumerate(_decode(maps, config, windows)):
             found[i].append((boxes, scores, labels + first_class))
         first_class += len(task)
     return [_finish(token, parts, config) for token, parts in zip(tokens, found, strict=True)]
 
 
-def _decode(maps: Mapping[str, Tensor], config: Config) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _decode(
+    maps: Mapping[str, Tensor], config: Config, windows: Sequence[int]
+) -> list[tuple[Tensor, Tensor, Tensor]]:
     return decode_heatmap(
         maps["heatmap"].sigmoid(),
         {name: values for name, values in maps.items() if name != "heatmap"},
@@ -116,6 +121,7 @@ def _decode(maps: Mapping[str, Tensor], config: Config) -> list[tuple[Tensor, Te
         stride=config.stride,
         max_objects=config.max_objects,
         score_threshold=config.score_threshold,
+        peak_window=windows,
     )
 
 

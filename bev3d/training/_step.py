@@ -13,6 +13,7 @@ from bev3d._errors import UserError
 from bev3d.config import Config
 from bev3d.models import DetectionLoss
 from bev3d.training._batches import TrainingBatch
+from bev3d.training._precision import Precision, half_precision
 
 __all__ = ["DivergedError", "build_optimiser", "take_step"]
 
@@ -51,6 +52,7 @@ def take_step(
     scheduler: LRScheduler,
     gradient_clip: float,
     step: int,
+    precision: Precision = "float32",
 ) -> dict[str, float]:
     """Forward, backward, clip, update.
 
@@ -60,7 +62,9 @@ def take_step(
     Raises:
         DivergedError: a term or the gradient is not finite; the weights are then those before the step.
     """
-    total, terms, _ = loss(model(batch.images), batch.targets)
+    with half_precision(precision):
+        outputs = model(batch.images)
+    total, terms, _ = loss(outputs, batch.targets)
     values = {"total": float(total.detach())}
     values |= {name.removeprefix("regression/"): float(value) for name, value in terms.items()}
     _check_finite(values, step, batch.tokens)

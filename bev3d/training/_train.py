@@ -134,6 +134,7 @@ def _loop(run: _Run, batches: TrainingBatches, log: LossLog, deadline: float | N
                 scheduler=run.scheduler,
                 gradient_clip=config.gradient_clip,
                 step=run.step + 1,
+                precision=config.precision,
             )
             run.step += 1
             facts = {

@@ -7,19 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bev3d.config import Config
+from bev3d.config import Config, load_config
 from bev3d.models import build_detector, encoder_channels
 
-CLASSES = ("car", "truck", "bus", "trailer", "construction_vehicle", "pedestrian", "motorcycle", "bicycle")
-CLASSES += ("traffic_cone", "barrier")
 
-
-def test_size_of_the_nuscenes_preset(tiny_config: Config) -> None:
-    config = replace(
-        tiny_config, tasks=(CLASSES,), channels=(32, 48, 64), blocks=(1, 1, 1), lateral_channels=32, head_channels=32
-    )
-    count = sum(parameter.numel() for parameter in build_detector(config).parameters())
-    assert count == 168_084
+def test_size_of_the_nuscenes_preset() -> None:
+    detector = build_detector(load_config("synthetic_nuscenes"))
+    assert sum(parameter.numel() for parameter in detector.parameters()) == 214_484
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4])

@@ -69,8 +69,8 @@ def test_terms_by_hand_are_divided_by_the_objects_of_their_task(config: Config) 
     # two tasks, each the mean over its objects: 2 and 1
     assert terms["regression/height"].item() == pytest.approx(0.6, abs=1e-5)
     assert terms["regression/offset"].item() == pytest.approx(0.4, abs=1e-5)
-    # vx of the car is known, the truck's is not: 1 / 2; the pedestrian has both: 2 / 1; weight 0.2
-    assert terms["regression/velocity"].item() == pytest.approx(0.2 * 2.5, abs=1e-5)
+    # Huber of 1 m/s is 1/8; vx of the car is known, the truck's is not: 1 / 2; the pedestrian has both: 2 / 1
+    assert terms["regression/velocity"].item() == pytest.approx(0.2 * 2.5 / 8, abs=1e-5)
     cell = 0.5
     truth = torch.tensor(BOXES + TRUCK, dtype=torch.float64)
     moved = truth.clone()

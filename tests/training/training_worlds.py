@@ -72,6 +72,7 @@ def make_config() -> Config:
         max_objects=10,
         epochs=2.0,
         learning_rate=3e-3,
+        precision="float32",
         flip=True,
         rotate_rad=0.1,
         scale_range=0.05,
