@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +19,17 @@ from bev3d.bench._race import Timing, race
 from bev3d.bench._targets import TARGET_CASES
 
 __all__ = ["run_benchmarks"]
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use ``count`` threads, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def run_benchmarks(out: Path, *, repeats: int = 15, threads: int = 1) -> list[Timing]:
@@ -35,10 +48,10 @@ def run_benchmarks(out: Path, *, repeats: int = 15, threads: int = 1) -> list[Ti
         if value < least:
             raise UserError(f"{name}: expected at least {least}, got {value}")
     require("shapely", extra="nuscenes", purpose="the benchmark")
-    torch.set_num_threads(threads)
     facts, timings = machine(threads), []
-    for case in track((*BOX_CASES, *TARGET_CASES, *DATA_CASES), "benchmarks", unit="cases"):
-        timings += race(case(), repeats)
+    with torch_threads(threads):
+        for case in track((*BOX_CASES, *TARGET_CASES, *DATA_CASES), "benchmarks", unit="cases"):
+            timings += race(case(), repeats)
     write_json(out / "benchmarks.json", {"machine": facts, "timings": [asdict(timing) for timing in timings]})
     write_text(out / "benchmarks.md", page(facts, timings))
     print(table(timings))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from bev3d import UserError
 from bev3d.bench import Case, _run, race, run_benchmarks
@@ -32,7 +33,9 @@ def test_page_and_numbers_are_written(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("BOX_CASES", "TARGET_CASES", "DATA_CASES"):
         monkeypatch.setattr(_run, name, ())
     monkeypatch.setattr(_run, "BOX_CASES", (lambda: Case("a case", 1000, "pair", {"ours": lambda: None}),))
-    (timing,) = run_benchmarks(tmp_path, repeats=2)
+    before = torch.get_num_threads()
+    (timing,) = run_benchmarks(tmp_path, repeats=2, threads=before + 1)
+    assert torch.get_num_threads() == before
     assert timing.case == "a case"
     numbers = json.loads((tmp_path / "benchmarks.json").read_text())
     assert numbers["timings"][0]["contestant"] == "ours"

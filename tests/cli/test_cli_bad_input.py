@@ -116,7 +116,9 @@ def test_an_impossible_size(
 
 def test_an_unknown_class(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["targets", "--config", "synthetic_nuscenes", "--dataroot", str(data / "nuscenes")]
-    message = refused([*arguments, "--tasks", "car,spaceship"], tmp_path / "out", capsys)
+    message = refused(
+        [*arguments, "--tasks", "car,spaceship", "--nms-radius-m", "1", "--peak-window", "3"], tmp_path / "out", capsys
+    )
     assert "spaceship" in message
     assert "pedestrian" in message
 

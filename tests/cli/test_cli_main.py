@@ -51,7 +51,8 @@ def test_a_missing_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_flags_override_single_fields_of_the_preset() -> None:
     argv = ["--config", "synthetic_nuscenes", "--dataroot", "d", "--out", "o", "--epochs", "0.5", "--flip"]
-    options, config = parse_with_config(Options, "train", [*argv, "--tasks", "car", "truck,bus", "--nms-radius-m", "2"])
+    classes = ["--tasks", "car", "truck,bus", "--nms-radius-m", "2", "--peak-window", "3"]
+    options, config = parse_with_config(Options, "train", [*argv, *classes])
     assert (options.dataroot, options.out, config.epochs, config.flip) == (Path("d"), Path("o"), 0.5, True)
     assert config.tasks == (("car",), ("truck", "bus"))
     _, untouched = parse_with_config(Options, "train", argv[:6])

@@ -225,9 +225,13 @@ SETS: dict[str, Callable[[Generator], Pair]] = {
 
 
 @cache
+def _drawn(name: str) -> Pair:
+    return SETS[name](np.random.default_rng([sorted(SETS).index(name), 20260715]))
+
+
 def pairs(name: str, dtype: str = "float64") -> Pair:
-    """Boxes (2000, 7) of the set and their partners, in ``dtype``; the same at every call."""
-    a, b = SETS[name](np.random.default_rng([sorted(SETS).index(name), 20260715]))
+    """Boxes (2000, 7) of the set and their partners, in ``dtype``; the same at every call, the caller's to change."""
+    a, b = _drawn(name)
     return a.astype(dtype), b.astype(dtype)
 
 
