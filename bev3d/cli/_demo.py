@@ -16,7 +16,7 @@ class Options:
 
     out: Path = Path("demo")
     """Folder to write; about 1.5 GB."""
-    train_scenes: int = 230
+    train_scenes: int = 250
     """Synthetic training scenes, each another street, with two key frames."""
     val_scenes: int = 12
     """Synthetic validation scenes."""
