@@ -110,9 +110,7 @@ def detect(detector: Detector, images: Tensor, tokens: Sequence[str], config: Co
     return [_finish(token, parts, config) for token, parts in zip(tokens, found, strict=True)]
 
 
-def _decode(
-    maps: Mapping[str, Tensor], config: Config, windows: Sequence[int]
-) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _decode(maps: Mapping[str, Tensor], config: Config, windows: Sequence[int]) -> list[tuple[Tensor, Tensor, Tensor]]:
     return decode_heatmap(
         maps["heatmap"].sigmoid(),
         {name: values for name, values in maps.items() if name != "heatmap"},
