@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+
+# Spinning OpenMP threads make training steps several times slower beside a busy neighbour; read before torch loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import torch
 
 REPOSITORY = Path(__file__).resolve().parent.parent

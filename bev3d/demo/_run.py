@@ -57,7 +57,7 @@ def run_demo(out: Path, *, train_scenes: int, val_scenes: int, epochs: float | N
         train(config, data, out / "run")
 
     def explain(page: Page, score: Score) -> None:
-        describe(page, manifest, clock.seconds, out)
+        describe(page, score.result, manifest, clock.seconds, out)
         Console().print(score.result.table())
 
     page = write_report(

@@ -73,12 +73,20 @@ def write_report(
 
 
 def _spread(dataset: Dataset, count: int) -> list[Sample]:
-    """Samples evenly spread over the split, the ones with more labels preferred to their neighbours."""
+    """Samples evenly spread over the split, the ones with more visible objects preferred to their neighbours."""
     chosen = []
     for part in np.array_split(np.arange(len(dataset)), min(count, len(dataset))):
-        labelled = [int((dataset.annotations(int(i)).labels >= 0).sum()) for i in part]
-        chosen.append(dataset[int(part[int(np.argmax(labelled))])])
+        visible = [_visible(dataset.annotations(int(i))) for i in part]
+        chosen.append(dataset[int(part[int(np.argmax(visible))])])
     return chosen
+
+
+def _visible(sample: Sample) -> float:
+    """Share of the objects of a known class that hold points, times their number's root."""
+    known = sample.labels >= 0
+    if not known.any():
+        return 0.0
+    return float((sample.num_points[known] != 0).mean() * known.sum() ** 0.5)
 
 
 def _page(title: str, config: Config, dataset: Dataset, score: Score, facts: Sequence[tuple[str, str]]) -> Page:

@@ -15,9 +15,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from bev3d import __version__
 from bev3d._errors import ConfigError, DataFormatError, UserError
 from bev3d._files import atomic_path
-from bev3d.config import Config
+from bev3d.config import Config, config_from_mapping
 from bev3d.config._fields import PredictConfig
-from bev3d.config._yaml import config_from_mapping
 from bev3d.training._sampler import Sampler
 
 __all__ = ["Checkpoint", "check_same_run", "load_checkpoint", "restore", "save_checkpoint"]
