@@ -46,7 +46,8 @@ def table(timings: list[Timing]) -> str:
     for timing in timings:
         each = timing.median_ms * 1e6 / timing.items
         quartiles = f"{timing.lower_quartile_ms:.2f} to {timing.upper_quartile_ms:.2f} ms"
-        name = f"{each:,.1f} ns a {timing.unit}"
+        article = "an" if timing.unit[0] in "aeiou" else "a"
+        name = f"{each:,.1f} ns {article} {timing.unit}"
         rows.append(f"| {timing.case} | {timing.contestant} | {timing.median_ms:.2f} ms | {quartiles} | {name} |")
     return "\n".join(rows)
 
