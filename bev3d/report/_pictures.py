@@ -16,7 +16,7 @@ from bev3d.config import Config
 from bev3d.data import Detections, Sample
 from bev3d.models import Detector, encode_points
 from bev3d.targets import targets_from_config
-from bev3d.training import heatmaps
+from bev3d.training import heatmaps, loss_curves
 from bev3d.viz import (
     HeatmapLayer,
     have_open3d,
@@ -100,10 +100,8 @@ def curve_pictures(log: Path, ap: Mapping[str, float], out: Path) -> list[Pictur
     pictures = []
     rows: list[dict[str, Any]] = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     if rows:
-        steps = [row["step"] for row in rows]
-        curves = {name: (steps, [row["losses"][name] for row in rows]) for name in rows[-1]["losses"]}
-        save_figure(loss_figure(curves), out / "loss.png")
-        pictures.append((out / "loss.png", f"Loss by term, means of {steps[0]} steps."))
+        save_figure(loss_figure(loss_curves(rows)), out / "loss.png")
+        pictures.append((out / "loss.png", f"Loss by term, means of {rows[0]['step']} steps."))
     save_figure(score_figure(ap), out / "score.png")
     pictures.append((out / "score.png", "Average precision by class."))
     return pictures

@@ -1,4 +1,4 @@
-"""The loss curve as a picture."""
+"""The losses of a run as curves and as a picture."""
 
 from __future__ import annotations
 
@@ -6,36 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bev3d._files import atomic_path
+from bev3d.viz import loss_figure, save_figure
 
-__all__ = ["plot_losses"]
+__all__ = ["loss_curves", "plot_losses"]
+
+
+def loss_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[list[int], list[float]]]:
+    """Steps and values of every term by name, the total first; empty without rows.
+
+    Args:
+        rows: as ``losses.jsonl`` holds them.
+    """
+    names = sorted(rows[-1]["losses"], key=lambda name: name != "total") if rows else []
+    return {name: ([row["step"] for row in rows], [row["losses"][name] for row in rows]) for name in names}
 
 
 def plot_losses(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw every term against the step, the losses on a logarithmic axis; no picture without rows.
-
-    Args:
-        rows: as :class:`LossLog` keeps them.
-        path: PNG to write.
-    """
-    if not rows:
-        return
-    # the figure object itself, not pyplot: no global state, no window system
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log")
-    for name in rows[-1]["losses"]:
-        shown = [(row["step"], row["losses"][name]) for row in rows if row["losses"].get(name, 0) > 0]
-        if shown:
-            bold = name == "total"
-            axes.plot(
-                *zip(*shown, strict=True), label=name, linewidth=2 if bold else 1, color="black" if bold else None
-            )
-    axes.grid(visible=True, which="both", linewidth=0.3, alpha=0.6)
-    if axes.lines:
-        axes.legend(loc="upper right", fontsize=8, ncols=2, frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120, format="png")
+    """Draw every term against the step into a PNG, the losses on a logarithmic axis; no picture without rows."""
+    if rows:
+        save_figure(loss_figure(loss_curves(rows)), path)
