@@ -82,8 +82,8 @@ def train(
     """Train the detector of ``config`` on ``config.train_split``.
 
     A run that was stopped, however, goes on from its last checkpoint in ``out`` and on a CPU, with the same number of
-    threads, ends with the same weights, bit for bit, as one that was not. Samples are loaded by a thread meanwhile. For speed beside other
-    work set ``OMP_WAIT_POLICY=PASSIVE`` before torch is imported (the command line does).
+    threads, ends with the same weights, bit for bit, as one that was not. Samples are loaded by a thread meanwhile.
+    For speed beside other work set ``OMP_WAIT_POLICY=PASSIVE`` before torch is imported (the command line does).
 
     Args:
         config: everything that shapes the run; the number of steps is ceil(epochs * samples / batch_size).
