@@ -6,13 +6,14 @@ import math
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bev3d._check import check_choice
 from bev3d.boxes import Box, corners_3d
 from bev3d.losses._collapsed import collapse_penalty, known_boxes
+from bev3d.losses._module import LossModule
 from bev3d.losses._pairs import check_aligned_pair
-from bev3d.losses._reduce import Reduction, reduce_loss, weighted_mean
+from bev3d.losses._reduce import Reduction, reduce_loss
 
 __all__ = ["CornerLoss", "corner_loss"]
 
@@ -73,7 +74,7 @@ def corner_loss(
     return reduce_loss(torch.where(known, loss, torch.zeros_like(loss)), reduction)
 
 
-class CornerLoss(nn.Module):
+class CornerLoss(LossModule):
     """Mean of :func:`corner_loss`.
 
     Args:
@@ -82,32 +83,8 @@ class CornerLoss(nn.Module):
     """
 
     def __init__(self, variant: Variant = "per_box", flip_invariant: bool = True) -> None:
-        super().__init__()
         check_choice("variant", variant, _VARIANTS)
-        self.variant: Variant = variant
-        self.flip_invariant = flip_invariant
-
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        *,
-        weight: Tensor | None = None,
-        avg_factor: Tensor | float | None = None,
-    ) -> Tensor:
-        """Sum of ``weight`` times the loss, over ``avg_factor`` or, where that is None, over the number of boxes.
-
-        Args:
-            pred, target: (..., 7 or 9).
-            weight: broadcasts to (...).
-            avg_factor: such as the number of positives, at least 1.
-        """
-        loss = corner_loss(pred, target, variant=self.variant, flip_invariant=self.flip_invariant)
-        return weighted_mean(loss, weight, avg_factor)
-
-    def extra_repr(self) -> str:
-        """Shown by ``print(module)``."""
-        return f"variant={self.variant!r}, flip_invariant={self.flip_invariant}"
+        super().__init__(corner_loss, variant=variant, flip_invariant=flip_invariant)
 
 
 def _combine(to_target: Tensor, to_flipped: Tensor, variant: Variant) -> Tensor:

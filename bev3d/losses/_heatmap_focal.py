@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bev3d.losses._reduce import Reduction, reduce_loss, weighted_mean
+from bev3d.losses._module import LossModule
+from bev3d.losses._reduce import Reduction, reduce_loss
 from bev3d_ops.cpu import _focal as cpu
 
 __all__ = ["HeatmapFocalLoss", "heatmap_focal_loss"]
@@ -53,31 +54,11 @@ def heatmap_focal_loss(
     return reduce_loss(_formula(logits, heatmap, alpha, beta), reduction)
 
 
-class HeatmapFocalLoss(nn.Module):
+class HeatmapFocalLoss(LossModule):
     """:func:`heatmap_focal_loss`, reduced."""
 
     def __init__(self, *, alpha: float = 2.0, beta: float = 4.0) -> None:
-        super().__init__()
-        self.alpha, self.beta = alpha, beta
-
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        *,
-        weight: Tensor | None = None,
-        avg_factor: Tensor | float | None = None,
-    ) -> Tensor:
-        """Mean over all elements, or sum over ``avg_factor`` (the papers': number of objects, at least 1).
-
-        Args:
-            pred: logits.
-            target: heatmap, same shape.
-            weight: broadcasts to ``pred``; 0 leaves an element out.
-            avg_factor: positive normaliser.
-        """
-        loss = heatmap_focal_loss(pred, target, alpha=self.alpha, beta=self.beta)
-        return weighted_mean(loss, weight, avg_factor)
+        super().__init__(heatmap_focal_loss, alpha=alpha, beta=beta)
 
 
 class _FusedFocal(torch.autograd.Function):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bev3d._check import check_choice
 from bev3d.losses._collapsed import collapse_penalty, known_boxes
+from bev3d.losses._module import LossModule
 from bev3d.losses._pairs import check_aligned_pair
-from bev3d.losses._reduce import Reduction, reduce_loss, weighted_mean
+from bev3d.losses._reduce import Reduction, reduce_loss
 from bev3d.overlap import diou_3d, diou_bev, giou_3d, giou_bev, iou_3d, iou_bev
 
 __all__ = ["RotatedIouLoss", "rotated_iou_loss"]
@@ -80,7 +81,7 @@ def rotated_iou_loss(
     return reduce_loss(loss.to(dtype), reduction)
 
 
-class RotatedIouLoss(nn.Module):
+class RotatedIouLoss(LossModule):
     """Mean of :func:`rotated_iou_loss`.
 
     Args:
@@ -89,30 +90,6 @@ class RotatedIouLoss(nn.Module):
     """
 
     def __init__(self, kind: Kind = "iou", space: Space = "3d") -> None:
-        super().__init__()
         check_choice("kind", kind, ("iou", "giou", "diou"))
         check_choice("space", space, ("bev", "3d"))
-        self.kind: Kind = kind
-        self.space: Space = space
-
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        *,
-        weight: Tensor | None = None,
-        avg_factor: Tensor | float | None = None,
-    ) -> Tensor:
-        """Sum of ``weight`` times the loss, over ``avg_factor`` or, where that is None, over the number of pairs.
-
-        Args:
-            pred, target: (..., 7 or 9).
-            weight: broadcasts to (...).
-            avg_factor: such as the number of positives, at least 1.
-        """
-        loss = rotated_iou_loss(pred, target, kind=self.kind, space=self.space)
-        return weighted_mean(loss, weight, avg_factor)
-
-    def extra_repr(self) -> str:
-        """Shown by ``print(module)``."""
-        return f"kind={self.kind!r}, space={self.space!r}"
+        super().__init__(rotated_iou_loss, kind=kind, space=space)
