@@ -4,9 +4,10 @@ set -euo pipefail
 python=$1 venv=$2
 log=$venv/setup.log
 
-"$python" - <<'CHECK' || { echo "bev3d needs Python 3.10 to 3.13: make PYTHON=python3.11 ..." >&2; exit 2; }
+# The library runs on 3.13 too; the nuScenes devkit, which demo and tests evaluate with, does not.
+"$python" - <<'CHECK' || { echo "demo and tests need Python 3.10 to 3.12: make PYTHON=python3.11 ..." >&2; exit 2; }
 import sys
-sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 CHECK
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     echo "bev3d needs Python's venv module (Debian, Ubuntu: apt-get install python3-venv)" >&2
@@ -15,7 +16,6 @@ fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 
 echo "installing bev3d and its tools into $venv (a few minutes the first time) ..."
-# The constraints are versions known to work together; a Python for which they do not resolve takes the newest that fit.
 if ! "$venv/bin/python" -m pip install -q -c constraints.txt -e '.[dev,nuscenes,viz]' >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     echo "could not install bev3d; the whole log is in $log" >&2
