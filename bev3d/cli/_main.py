@@ -50,6 +50,9 @@ def _run(name: str, argv: list[str]) -> int:
     except (UserError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         print(f"bev3d {name}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read our output has closed it, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print(f"bev3d {name}: stopped; what was finished is kept", file=sys.stderr)
         return 130

@@ -24,11 +24,12 @@ class LossLog:
     Args:
         path: JSON lines: step, samples, seconds, learning_rate and ``losses`` by name.
         every: steps in a stretch.
+        last_step: where the run ends, and with it the last stretch, however short; None where that is not known.
         resume_step: rows after it are forgotten: they belong to steps that will be taken again.
     """
 
-    def __init__(self, path: Path, *, every: int, resume_step: int = 0) -> None:
-        self.path, self.every = path, every
+    def __init__(self, path: Path, *, every: int, resume_step: int = 0, last_step: int | None = None) -> None:
+        self.path, self.every, self.last_step = path, every, last_step
         self.rows: list[dict[str, Any]] = []
         self._sums: dict[str, float] = {}
         self._count = 0
@@ -41,7 +42,7 @@ class LossLog:
         for name, value in terms.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
-        if step % self.every:
+        if step % self.every and step != self.last_step:
             return None
         means = {name: value / self._count for name, value in self._sums.items()}
         row = {"step": step, **facts, "losses": means}

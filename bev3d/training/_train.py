@@ -104,7 +104,7 @@ def train(
         check_same_run(checkpoint, config, run.sampler)
         restore(checkpoint, run.model, run.optimiser, run.scheduler)
         run.step = checkpoint.step
-    log = LossLog(run.out / LOG, every=config.log_every_steps, resume_step=run.step)
+    log = LossLog(run.out / LOG, every=config.log_every_steps, resume_step=run.step, last_step=run.total_steps)
     deadline = None if max_seconds is None else start + max_seconds
     _loop(run, TrainingBatches(dataset, run.sampler, config), log, deadline)
     plot_losses(log.rows, run.out / LOSS_CURVE)

@@ -116,3 +116,23 @@ def test_errors_become_a_line_and_a_status(monkeypatch: pytest.MonkeyPatch, caps
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     code = "import sys; from bev3d.cli import main; main(['--help']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_defect() -> None:
+    script = """
+import sys, types
+from bev3d.cli import main
+def run(argv):
+    for _ in range(100_000):
+        print("a line")
+sys.modules["bev3d.cli._synth"] = types.SimpleNamespace(run=run)
+sys.exit(main(["synth"]))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()

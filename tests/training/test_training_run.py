@@ -196,3 +196,10 @@ def test_killed_while_it_writes_a_checkpoint(small_config: Config, world: BlockW
     train(small_config, ".", tmp_path / "parts", dataset=world)
     train(small_config, ".", tmp_path / "whole", dataset=world)
     assert_equal_weights(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_the_last_stretch_of_the_log_may_be_short(small_config: Config, world: BlockWorld, tmp_path: Path) -> None:
+    result = train(replace(small_config, log_every_steps=4), ".", tmp_path, dataset=world)
+    rows = [json.loads(line) for line in (tmp_path / "losses.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [4, 6]
+    assert result.losses == rows[-1]["losses"]
