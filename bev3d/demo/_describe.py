@@ -9,21 +9,23 @@ from typing import Any
 from bev3d.evaluation import NuScenesResult
 from bev3d.viz import Page
 
-__all__ = ["describe"]
+__all__ = ["account", "explain_score"]
 
 MEANING = "Synthetic AP shows that the whole pipeline learns; it says nothing about real nuScenes."
 LIMITS = (
     "Large vehicles are often half hidden and taken for each other; two-wheelers return few points in cells of 0.4 m "
     "and look alike; velocity is learned last, and the heading of what is nearly symmetric from above stays a guess. "
-    "More training (--epochs) and more streets (--train-scenes) lift all of them."
+    "More training (--epochs) lifts most of them."
 )
 
 
-def describe(
-    page: Page, result: NuScenesResult, manifest: Mapping[str, Any], seconds: Mapping[str, float], out: Path
-) -> None:
-    """Add the sections to the page."""
+def explain_score(page: Page, result: NuScenesResult) -> None:
+    """Say what the score is worth and what limits it."""
     page.section("What the score means", MEANING).text(f"{_lowest(result)} {LIMITS}")
+
+
+def account(page: Page, manifest: Mapping[str, Any], seconds: Mapping[str, float], out: Path) -> None:
+    """Add where every box, second and megabyte went."""
     page.section("Where every box went", "Targets of the training split, as `bev3d targets` writes them.")
     rows = [_counts(name.replace("_", " "), counts) for name, counts in manifest["classes"].items()]
     rows.append(_counts("all", manifest["total"]))

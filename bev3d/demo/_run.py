@@ -10,7 +10,7 @@ from rich.console import Console
 from bev3d._errors import UserError
 from bev3d.config import load_config
 from bev3d.demo._clock import Clock
-from bev3d.demo._describe import describe
+from bev3d.demo._describe import account, explain_score
 from bev3d.jobs import generate_targets
 from bev3d.report import Score, write_report
 from bev3d.synth import write_nuscenes
@@ -57,7 +57,7 @@ def run_demo(out: Path, *, train_scenes: int, val_scenes: int, epochs: float | N
         train(config, data, out / "run")
 
     def explain(page: Page, score: Score) -> None:
-        describe(page, score.result, manifest, clock.seconds, out)
+        explain_score(page, score.result)
         Console().print(score.result.table())
 
     page = write_report(
@@ -68,6 +68,7 @@ def run_demo(out: Path, *, train_scenes: int, val_scenes: int, epochs: float | N
         step=clock.step,
         facts=lambda: [("all steps", f"{clock.total:.0f} s"), ("training", f"{clock.seconds['training']:.0f} s")],
         describe=explain,
+        close=lambda page: account(page, manifest, clock.seconds, out),
     )
     print(f"{clock.elapsed:.0f} s; open {page}")
     return page

@@ -35,6 +35,7 @@ def write_report(
     step: StepTimer = lambda name: nullcontext(),
     facts: Callable[[], Sequence[tuple[str, str]]] = tuple,
     describe: Callable[[Page, Score], None] = lambda page, score: None,
+    close: Callable[[Page], None] = lambda page: None,
 ) -> Path:
     """Predict the validation split of a run, score it, draw it, and write ``out/index.html``.
 
@@ -46,7 +47,8 @@ def write_report(
         title: of the page.
         step: wraps each step, by name; the demo times them.
         facts: (what, value) to stand first on the page.
-        describe: adds sections after the score.
+        describe: adds to the page after the score.
+        close: adds sections at its end.
 
     Raises:
         UserError: no run there, or an impossible number of samples.
@@ -69,6 +71,7 @@ def write_report(
     page = _page(title or f"bev3d: {config.dataset} run", config, dataset, score, [*facts(), *score.facts])
     describe(page, score)
     _show(page, config, pictures, curves)
+    close(page)
     return page.write(out / "index.html")
 
 
