@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.ready
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: $(STAMP)  ## synthetic data, targets, training, score and pictures in demo/ (about 6 minutes on 2 cores)
+demo: $(STAMP)  ## synthetic data, targets, training, score and pictures in demo/ (about 3 minutes on 2 cores, 1.5 GB)
 	$(BIN)/bev3d demo --out demo
 
 test: $(STAMP) lint  ## lint, types, import contract, tests, and the wheel in a second environment

@@ -28,7 +28,9 @@ import bev3d
 import bev3d_ops
 import numpy as np
 from bev3d.config import load_config
+from bev3d.data import Sample
 from bev3d.overlap import pairwise_iou_bev
+from bev3d.viz import Page, write_html
 
 environment = Path(sys.argv[1]).resolve()
 for package in (bev3d, bev3d_ops):
@@ -40,6 +42,10 @@ if abs(pairwise_iou_bev(box, box)[0, 0] - 1) > 1e-6:
     sys.exit("the overlap of a box with itself is not 1")
 for preset in ("synthetic_nuscenes", "kitti_3class"):
     load_config(preset)
+if "<style>" not in Page("files that are not Python come along").render("."):
+    sys.exit("the report page has no style")
+empty = Sample("t", np.zeros((1, 5), np.float32), np.zeros((0, 9)), np.zeros(0, np.int64), (), np.zeros(0, np.int64), ())
+write_html(empty, Path(sys.argv[1]) / "scene.html")
 USE
 "$work/venv/bin/python" -m bev3d.cli --version
 echo "wheel $(basename "$wheel") installs and works in a second environment"
