@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 __all__ = ["track"]
@@ -22,8 +22,8 @@ def track(items: Iterable[Item], description: str, *, total: int | None = None, 
         total: how many items there are; ``len(items)`` where it has one.
         unit: what an item is, such as ``"frames"``.
     """
-    if total is None and hasattr(items, "__len__"):
-        total = len(items)  # type: ignore[arg-type]
+    if total is None and isinstance(items, Sized):
+        total = len(items)
     if sys.stderr.isatty():
         yield from _bar(items, description, total)
     else:

@@ -70,5 +70,5 @@ between contestants of one case carry over. Nothing here was measured on a GPU.
 
 What to read from it: plain torch is what runs where a gradient is tracked, and on a GPU; it allocates some sixty
 temporaries and is far from the compiled kernel. Shapely answers the same on these boxes, but see the oracle's tests
-for pairs that share edges.
+for pairs that share edges. What the demo and a training run take and score: training.md.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +24,12 @@ def _targets(size: int) -> Case:
     boxes[:, :2] = rng.uniform(-half, half, (500, 2))
     boxes[:, 3:6] = rng.uniform(0.5, (11, 3, 3), (500, 3))
     labels = rng.integers(0, 10, 500)
-    grid = {"range_m": (-half, -half, -5.0, half, half, 3.0), "voxel_size_m": (0.2, 0.2, 8.0), "stride": 2}
-    generator = HeatmapTargets(tasks=[[str(i) for i in range(10)]], radius="legacy", **grid)  # type: ignore[arg-type]
+    grid: dict[str, Any] = {
+        "range_m": (-half, -half, -5.0, half, half, 3.0),
+        "voxel_size_m": (0.2, 0.2, 8.0),
+        "stride": 2,
+    }
+    generator = HeatmapTargets(tasks=[[str(i) for i in range(10)]], radius="legacy", **grid)
 
     def loop() -> np.ndarray:
         return legacy_heatmap(boxes, labels, 10, (-half, -half), 0.4, (size, size))

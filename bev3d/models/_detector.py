@@ -24,7 +24,7 @@ class TaskHead(nn.Module):
         super().__init__()
         self.heatmap = nn.Conv2d(in_channels, classes, 1)
         self.regression = nn.Conv2d(in_channels, sum(REGRESSION_SIZES.values()), 1)
-        nn.init.constant_(self.heatmap.bias, HEATMAP_BIAS)  # type: ignore[arg-type]
+        nn.init.constant_(self.heatmap.bias, HEATMAP_BIAS)  # type: ignore[arg-type]  # None only without bias
 
     def forward(self, peaks: Tensor, shape: Tensor) -> dict[str, Tensor]:
         """Maps by name, float32 also under autocast, since targets and losses are."""
@@ -95,4 +95,4 @@ def build_detector(config: Config) -> Detector:
             stride=config.stride,
         )
     # a third faster on a CPU than the default layout, and the encoder writes it anyway
-    return detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stub lacks it

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -46,7 +47,7 @@ class DetectionLoss(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        losses: dict[str, tuple[object, float]] = {
+        losses: dict[str, tuple[Callable[..., Any], float]] = {
             "heatmap": (self._heatmap, config.heatmap_weight),
             "regression": (self._regression, config.regression_weight),
         }
@@ -54,7 +55,7 @@ class DetectionLoss(nn.Module):
             losses["iou"] = (self._overlap, config.iou_weight)
         if config.corner_weight > 0:
             losses["corner"] = (self._corner, config.corner_weight)
-        self.composite = CompositeLoss(losses)  # type: ignore[arg-type]
+        self.composite = CompositeLoss(losses)
 
     def forward(self, outputs: Outputs, targets: Targets) -> CompositeResult:
         """Loss of a batch.

@@ -93,7 +93,8 @@ def _visible(sample: Sample) -> float:
 
 
 def _page(title: str, config: Config, dataset: Dataset, score: Score, facts: Sequence[tuple[str, str]]) -> Page:
-    scored = f"scored on {len(dataset)} samples of {config.val_split} that training has not seen"
+    scored = f"scored on {len(dataset)} samples of {config.val_split}"
+    scored += ", the samples it was trained on" if config.val_split == config.train_split else ""
     page = Page(title, f"A detector of {len(config.class_names)} classes, {scored}.")
     page.facts(facts)
     return page.section("Score", f"{score.metric}.").table(score.headers, score.rows)

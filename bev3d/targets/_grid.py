@@ -46,7 +46,7 @@ class OutputGrid:
                 expected = f"a whole number of output cells of {voxel[i]} * {stride} m along {axis}"
                 raise ValueError(f"range_m: expected {expected}, got {cells:.4f}")
             counts.append(round(cells))
-        return OutputGrid(limits, (voxel[0] * stride, voxel[1] * stride), counts[0], counts[1])  # type: ignore[arg-type]
+        return OutputGrid(limits, (voxel[0] * stride, voxel[1] * stride), counts[0], counts[1])  # type: ignore[arg-type]  # six, checked
 
 
 def _floats(name: str, values: Sequence[float], length: int) -> tuple[float, ...]:
