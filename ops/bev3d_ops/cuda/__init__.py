@@ -1,0 +1,1 @@
+"""The Python side of the CUDA kernels of ``csrc``: allocate, launch. Nothing of CUDA is touched at import."""
