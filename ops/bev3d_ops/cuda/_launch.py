@@ -76,7 +76,8 @@ def launch_shape(count: int, block: int, blocks: int) -> int:
 
 def pack_arguments(args: tuple[Argument, ...]) -> tuple[bytes, int]:
     """Eight bytes for each argument, and how many that is."""
-    form, values = [], []
+    form: list[str] = []
+    values: list[int | float] = []
     for value in args:
         if isinstance(value, Tensor):
             if not value.is_contiguous():
