@@ -21,13 +21,13 @@ from bev3d_ops.cuda import _launch
 value, device = torch.zeros(3), types.SimpleNamespace(index=0)
 args = (value, None, value, 1, -2, 3, 0.5)
 _launch._launch("gather.gather_cells", "float", 5, 128, device, args)
-record = (ctypes.c_uint64 * 19).in_dll(ctypes.CDLL("libcuda.so.1"), "record")
+record = list((ctypes.c_uint64 * 19).in_dll(ctypes.CDLL("libcuda.so.1"), "record"))
 try:
     _launch._launch("gather.gather_cells", "float", 13, 128, device, args)
     error = ""
 except RuntimeError as raised:
     error = str(raised)
-print(json.dumps({"record": list(record), "pointer": value.data_ptr(), "error": error}))
+print(json.dumps({"record": record, "pointer": value.data_ptr(), "error": error}))
 """
 
 
