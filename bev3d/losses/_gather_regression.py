@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from bev3d._check import check_choice
 from bev3d.losses._reduce import Reduction, weighted_mean
+from bev3d_ops.registered._gather import gather_cells
 
 __all__ = ["GatherRegressionLoss", "RegressionLoss", "gather_regression_loss"]
 
@@ -36,7 +37,8 @@ def gather_regression_loss(
     Args:
         maps: (B, components, H, W) by name.
         targets: (B, M, components) by name.
-        cell_index: (B, M) int64, row * W + column; legal (such as 0) in free slots too.
+        cell_index: (B, M) int64, row * W + column; free slots may hold anything. On a GPU, where asking would make
+            the host wait, a slot whose index lies outside the map does not count.
         mask: (B, M) bool.
         weights: by name; exactly these terms are computed, so that no weight can fall on another component. The
             published weights are 1 for offset, height, log_size and heading, 0.2 for velocity, with 0.25 (nuScenes)
@@ -49,7 +51,8 @@ def gather_regression_loss(
         By name, (B, M, components) or 0-dim; float32 for half precision, in which nothing is computed.
 
     Raises:
-        ValueError: a weight whose name has no map or no target, shapes that do not fit, an unknown loss.
+        ValueError: a weight whose name has no map or no target, shapes that do not fit, an unknown loss, an index
+            outside the map (CPU).
         TypeError: a mask that is not bool, an index that is not int64.
     """
     check_choice("reduction", reduction, ("none", "mean", "sum"))
@@ -59,7 +62,8 @@ def gather_regression_loss(
     for name, weight in weights.items():
         prediction = _gather(maps[name], cell_index)
         target = targets[name].to(prediction.dtype)
-        valid = mask[..., None] & ~torch.isnan(target)
+        inside = _inside(cell_index, mask, maps[name].shape[2] * maps[name].shape[3])
+        valid = inside[..., None] & ~torch.isnan(target)
         zero = torch.zeros((), dtype=prediction.dtype, device=prediction.device)
         term = elementwise(torch.where(valid, prediction, zero), torch.where(valid, target, zero))
         if term.shape != prediction.shape:
@@ -118,10 +122,17 @@ class GatherRegressionLoss(nn.Module):
 
 def _gather(values: Tensor, cell_index: Tensor) -> Tensor:
     """(B, components, H, W) at (B, M) -> (B, M, components), at least float32."""
-    flat = values.flatten(2)
-    index = cell_index[:, None, :].expand(-1, flat.shape[1], -1)
-    picked = flat.gather(2, index).transpose(1, 2)
+    picked: Tensor = gather_cells(values.flatten(2), cell_index)
     return picked.float() if picked.dtype in (torch.float16, torch.bfloat16) else picked
+
+
+def _inside(cell_index: Tensor, mask: Tensor, cells: int) -> Tensor:
+    """The slots that count and lie in the map; on the CPU, where asking is free, the others are an error."""
+    inside = mask & (cell_index >= 0) & (cell_index < cells)
+    if cell_index.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.equal(inside, mask):
+        wrong = cell_index[mask & ~inside][:5].tolist()
+        raise ValueError(f"cell_index: expected row * W + column in [0, {cells}) where mask is set, got {wrong}")
+    return inside
 
 
 def _elementwise(loss: RegressionLoss) -> Callable[[Tensor, Tensor], Tensor]:

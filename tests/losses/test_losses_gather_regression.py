@@ -223,3 +223,12 @@ def test_shapes_that_do_not_fit() -> None:
         GatherRegressionLoss(WEIGHTS)(
             batch["maps"], batch["targets"], cell_index=batch["cell_index"], mask=batch["mask"], weight=torch.ones(2)
         )
+
+
+def test_an_index_outside_the_map_is_an_error_where_the_slot_counts_and_free_where_it_does_not() -> None:
+    maps, targets = {"height": torch.randn(1, 1, 3, 4)}, {"height": torch.zeros(1, 2, 1)}
+    index, mask = torch.tensor([[0, 12]]), torch.tensor([[True, False]])
+    free = gather_regression_loss(maps, targets, index, mask, weights={"height": 1.0})
+    assert free["height"][0, 1] == 0
+    with pytest.raises(ValueError, match=r"cell_index.*\[0, 12\).*\[12\]"):
+        gather_regression_loss(maps, targets, index, torch.ones_like(mask), weights={"height": 1.0})
