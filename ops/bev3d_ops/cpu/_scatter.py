@@ -1,0 +1,144 @@
+"""Sums and maxima of rows by segment on the CPU, and the ways back.
+
+A thread owns a range of segments and takes their rows in the order in which they come, so that the result does not
+depend on the number of threads. No sort: looking at an index that is another thread's costs a comparison.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from bev3d_ops.cpu._threads import run_in_ranges
+
+__all__ = ["gather_rows", "scatter_max", "scatter_sum", "spread_max"]
+
+_VALUES_PER_THREAD = 200_000
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum(features, index, first, last, sums, numbers):
+    sums[first:last] = 0
+    numbers[first:last] = 0
+    for i in range(features.shape[0]):
+        segment = index[i]
+        if segment < first or segment >= last:
+            continue
+        numbers[segment] += 1
+        row, total = features[i], sums[segment]
+        for channel in range(len(total)):
+            total[channel] += row[channel]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _max(features, index, first, last, maxima, source):
+    maxima[first:last] = 0
+    source[first:last] = -1
+    seen = np.zeros(last - first, np.bool_)
+    for i in range(features.shape[0]):
+        segment = index[i]
+        if segment < first or segment >= last:
+            continue
+        row, best, arg = features[i], maxima[segment], source[segment]
+        if not seen[segment - first]:
+            seen[segment - first] = True
+            for channel in range(len(best)):
+                best[channel] = row[channel]
+                arg[channel] = i
+            continue
+        here = np.int32(i)
+        for channel in range(len(best)):
+            old, new = best[channel], row[channel]
+            # a NaN counts as the greatest, the first one stays
+            better = (not new <= old) & (old == old)
+            before = arg[channel]
+            best[channel] = new if better else old
+            arg[channel] = here if better else before
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather(values, index, first, last, out):
+    for i in range(first, last):
+        segment, row = index[i], out[i]
+        if segment >= 0 and segment < values.shape[0]:
+            value = values[segment]
+            for channel in range(len(row)):
+                row[channel] = value[channel]
+        else:
+            for channel in range(len(row)):
+                row[channel] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _spread(grad, source, first, last, out):
+    """``out``, 0 before: an entry of it belongs to one segment, so that threads do not meet."""
+    for segment in range(first, last):
+        value, arg = grad[segment], source[segment]
+        for channel in range(len(value)):
+            i = arg[channel]
+            if i >= 0 and i < out.shape[0]:
+                out[i, channel] = value[channel]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _clear(first, last, out):
+    out[first:last] = 0
+
+
+def scatter_sum(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sums (count, C) of features (P, C) by index (P,), in their dtype and order, and the rows in each (count,) int64.
+
+    Raises:
+        ValueError: an index that is not below ``count``; a negative one leaves its row out.
+    """
+    _check(index, count)
+    sums, numbers = np.empty((count, features.shape[1]), features.dtype), np.empty(count, np.int64)
+    run_in_ranges(lambda first, last: _sum(features, index, first, last, sums, numbers), count, _least(count, features))
+    return sums, numbers
+
+
+def scatter_max(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Maxima (count, C), 0 where a segment is empty, and the row each is from, int32, -1 where it is empty.
+
+    Raises:
+        ValueError: as :func:`scatter_sum`; 2^31 rows or more.
+    """
+    _check(index, count)
+    if len(features) >= 2**31:
+        raise ValueError(f"features: expected fewer than 2^31 rows, got {len(features)}")
+    maxima, source = (
+        np.empty((count, features.shape[1]), features.dtype),
+        np.empty((count, features.shape[1]), np.int32),
+    )
+    run_in_ranges(
+        lambda first, last: _max(features, index, first, last, maxima, source), count, _least(count, features)
+    )
+    return maxima, source
+
+
+def gather_rows(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """(P, C): rows of values (V, C) at index (P,), 0 where there is no such row."""
+    out = np.empty((len(index), values.shape[1]), values.dtype)
+    run_in_ranges(lambda first, last: _gather(values, index, first, last, out), len(out), _least(len(out), out))
+    return out
+
+
+def spread_max(grad: np.ndarray, source: np.ndarray, rows: int) -> np.ndarray:
+    """(rows, C), 0 but for grad (V, C) at the rows that :func:`scatter_max` names."""
+    # numpy.zeros would have its pages touched by one thread, and without huge ones
+    out = np.empty((rows, grad.shape[1]), grad.dtype)
+    run_in_ranges(lambda first, last: _clear(first, last, out), rows, _least(rows, out))
+    run_in_ranges(lambda first, last: _spread(grad, source, first, last, out), len(grad), _least(len(grad), grad))
+    return out
+
+
+def _check(index: np.ndarray, count: int) -> None:
+    if count < 0:
+        raise ValueError(f"count: expected a number of segments >= 0, got {count}")
+    if len(index) and index.max() >= count:
+        raise ValueError(f"index: expected values below count ({count}), got {index.max()}")
+
+
+def _least(items: int, values: np.ndarray) -> int:
+    """Items that are worth a thread, of as many as hold ``values`` together."""
+    return max(1, items * _VALUES_PER_THREAD // max(1, values.size))
