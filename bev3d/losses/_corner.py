@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from bev3d._check import check_choice
-from bev3d.boxes import Box, corners_3d
-from bev3d.losses._collapsed import collapse_penalty, known_boxes
 from bev3d.losses._module import LossModule
 from bev3d.losses._pairs import check_aligned_pair
 from bev3d.losses._reduce import Reduction, reduce_loss
+from bev3d_ops.reference._corner import corner_loss as plain_corner_loss
+from bev3d_ops.registered._corner import corner_loss as fused_corner_loss
 
 __all__ = ["CornerLoss", "corner_loss"]
 
 Variant = Literal["per_box", "per_corner", "huber_sum"]
 _VARIANTS = ("per_box", "per_corner", "huber_sum")
-
-# Above the slope by a size of every variant: eight corners, half a size each, two axes at most.
-_GROWTH_SLOPE = 8.0
 
 
 def corner_loss(
@@ -46,7 +42,8 @@ def corner_loss(
 
     ``per_corner`` lets each corner choose its own heading, which no box can follow. Corners are taken relative to
     the target's centre, so that far boxes lose no digits. A negative predicted size counts as 0; below a
-    thousandth of the target's smallest size a penalty of 8 per metre of deficit is added, so that it grows.
+    thousandth of the target's smallest size a penalty of 8 per metre of deficit is added, so that it grows. On the
+    CPU and on CUDA one kernel gives the loss and the gradients of both boxes in one pass.
 
     Args:
         pred: (..., 7 or 9), see :class:`bev3d.boxes.Box`; the velocity is not read.
@@ -57,21 +54,23 @@ def corner_loss(
 
     Returns:
         (...), or a scalar; in the wider dtype of the two, float32 at least, and computed in it. Equal boxes give
-        0 with gradient 0.
+        0 with gradient 0. A prediction, or an unmasked target, that is not finite gives a loss that is not.
 
     Raises:
         ValueError: wrong shapes, devices, variant or reduction.
         TypeError: not floating-point tensors.
+        RuntimeError: it is differentiated twice.
     """
     check_choice("variant", variant, _VARIANTS)
     dtype = check_aligned_pair(pred, target)
-    known, pred, target = known_boxes(pred.to(dtype), target.to(dtype))
-    own = _offsets(pred) + (pred - target)[..., None, Box.CENTRE]
-    to_target = own - _offsets(target)
-    to_flipped = own - _offsets(_half_turn(target)) if flip_invariant else to_target
-    loss = _combine(to_target, to_flipped, variant)
-    loss = loss + collapse_penalty(pred[..., Box.SIZE], target[..., Box.SIZE], _GROWTH_SLOPE)
-    return reduce_loss(torch.where(known, loss, torch.zeros_like(loss)), reduction)
+    shape = pred.shape[:-1]
+    pred, target = (boxes[..., :7].to(dtype).reshape(-1, 7) for boxes in (pred, target))
+    if pred.device.type in ("cpu", "cuda"):
+        wants_slopes = torch.is_grad_enabled() and (pred.requires_grad or target.requires_grad)
+        loss, _, _ = fused_corner_loss(pred, target, variant, flip_invariant, wants_slopes)
+    else:
+        loss = plain_corner_loss(pred, target, variant, flip_invariant)
+    return reduce_loss(loss.reshape(shape), reduction)
 
 
 class CornerLoss(LossModule):
@@ -85,35 +84,3 @@ class CornerLoss(LossModule):
     def __init__(self, variant: Variant = "per_box", flip_invariant: bool = True) -> None:
         check_choice("variant", variant, _VARIANTS)
         super().__init__(corner_loss, variant=variant, flip_invariant=flip_invariant)
-
-
-def _combine(to_target: Tensor, to_flipped: Tensor, variant: Variant) -> Tensor:
-    """Loss (...) from the differences of the corners (..., 8, 3)."""
-    if variant == "huber_sum":
-        return torch.minimum(_huber(to_target).sum(dim=(-2, -1)), _huber(to_flipped).sum(dim=(-2, -1)))
-    near, flipped = _norm(to_target), _norm(to_flipped)
-    if variant == "per_corner":
-        return _huber(torch.minimum(near, flipped)).mean(dim=-1)
-    return torch.minimum(near.sum(dim=-1), flipped.sum(dim=-1))
-
-
-def _offsets(boxes: Tensor) -> Tensor:
-    """Corners (..., 8, 3) relative to the centre; a negative size counts as 0."""
-    parts = [torch.zeros_like(boxes[..., Box.CENTRE]), boxes[..., Box.SIZE].clamp(min=0), boxes[..., 6:7]]
-    return corners_3d(torch.cat(parts, dim=-1))
-
-
-def _half_turn(boxes: Tensor) -> Tensor:
-    return torch.cat([boxes[..., :6], boxes[..., 6:7] + math.pi], dim=-1)
-
-
-def _norm(vectors: Tensor) -> Tensor:
-    """Euclidean norm over the last dimension, whose gradient at 0 is 0 and not NaN."""
-    squared = vectors.square().sum(dim=-1)
-    moved = squared != 0  # true of NaN, so that it stays
-    return torch.where(moved, squared, torch.ones_like(squared)).sqrt() * moved
-
-
-def _huber(value: Tensor) -> Tensor:
-    size = value.abs()
-    return torch.where(size <= 1, value.square() / 2, size - 0.5)
