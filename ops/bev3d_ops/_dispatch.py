@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from bev3d_ops._arrays import Array, kernel_arrays
+from bev3d_ops._overlap_kinds import INTERSECTION_BEV, IOU_3D, IOU_BEV
 from bev3d_ops.cpu._overlap_aligned import aligned_overlap as aligned_overlap_cpu
-from bev3d_ops.cpu._overlap_block import INTERSECTION_BEV, IOU_3D, IOU_BEV
 from bev3d_ops.cpu._overlap_pairwise import pairwise_overlap as pairwise_overlap_cpu
 from bev3d_ops.reference import _overlap as reference
 

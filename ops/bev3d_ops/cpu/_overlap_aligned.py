@@ -2,109 +2,46 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
-from bev3d_ops.cpu._overlap_block import (
-    AX,
-    AY,
-    AZ,
-    BLOCK,
-    BX,
-    BY,
-    BZ,
-    DX,
-    DY,
-    DZ,
-    FAST,
-    OUT,
-    ROWS,
-    C,
-    S,
-    fill_block,
-)
+from bev3d_ops.cpu._overlap_block import BLOCK, ROWS, fill_block
+from bev3d_ops.cpu._overlap_pack import LARGEST_SINGLE_M, SMALLEST_SINGLE_M, pack, pack_slowly, turn, turn_single
+from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 from bev3d_ops.cpu._threads import run_in_ranges
-from bev3d_ops.cpu._trigonometry import FAR, sin_cos
 
 __all__ = ["aligned_overlap"]
 
 
-@njit(inline="always")
-def _magnitude(boxes, i):
-    """Sum of the magnitudes of a box's seven entries, as pairs for the sake of the pipeline; NaN where one is."""
-    x, y, z, length = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
-    width, height, yaw = boxes[i, 4], boxes[i, 5], boxes[i, 6]
-    return ((abs(x) + abs(y)) + (abs(z) + abs(length))) + ((abs(width) + abs(height)) + abs(yaw))
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
-def _pack(block, a, b, first, count):
-    """Write pairs to ``block``: the centres' difference still in the world, the yaws in place of C and S.
-
-    A pair that holds what is no box becomes two points. Returns the number of pairs with a yaw far from 0.
-    """
-    far = 0
-    for k in range(count):
-        i = first + k
-        least = min(min(a[i, 3], a[i, 4]), min(b[i, 3], b[i, 4]))
-        if not ((_magnitude(a, i) + _magnitude(b, i) <= LARGEST_M) & (least >= SMALLEST_M)):
-            for row in range(ROWS):
-                block[row * BLOCK + k] = 0.0
-            continue
-        block[DX * BLOCK + k] = np.float64(b[i, 0]) - np.float64(a[i, 0])
-        block[DY * BLOCK + k] = np.float64(b[i, 1]) - np.float64(a[i, 1])
-        block[DZ * BLOCK + k] = np.float64(b[i, 2]) - np.float64(a[i, 2])
-        block[AX * BLOCK + k] = 0.5 * np.float64(a[i, 3])
-        block[AY * BLOCK + k] = 0.5 * np.float64(a[i, 4])
-        block[AZ * BLOCK + k] = max(0.5 * np.float64(a[i, 5]), 0.0)
-        block[BX * BLOCK + k] = 0.5 * np.float64(b[i, 3])
-        block[BY * BLOCK + k] = 0.5 * np.float64(b[i, 4])
-        block[BZ * BLOCK + k] = max(0.5 * np.float64(b[i, 5]), 0.0)
-        yaw, turn = np.float64(a[i, 6]), np.float64(b[i, 6]) - np.float64(a[i, 6])
-        block[C * BLOCK + k], block[S * BLOCK + k] = yaw, turn
-        far += 1 if (abs(yaw) >= FAR) | (abs(turn) >= FAR) else 0
-    return far
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _turn(block):
-    """Turn the centres' difference into A's frame and the yaws into the direction of B in it."""
-    dx, dy = block[DX * BLOCK : (DX + 1) * BLOCK], block[DY * BLOCK : (DY + 1) * BLOCK]
-    c, s = block[C * BLOCK : (C + 1) * BLOCK], block[S * BLOCK : (S + 1) * BLOCK]
-    for i in range(BLOCK):
-        sin_a, cos_a = sin_cos(c[i])
-        sin_b, cos_b = sin_cos(s[i])
-        x, y = dx[i], dy[i]
-        dx[i], dy[i] = cos_a * x + sin_a * y, cos_a * y - sin_a * x
-        c[i], s[i] = cos_b, sin_b
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _turn_far(block):
-    """As :func:`_turn`, for yaws of any size."""
-    for i in range(BLOCK):
-        yaw, turn = block[C * BLOCK + i], block[S * BLOCK + i]
-        x, y = block[DX * BLOCK + i], block[DY * BLOCK + i]
-        block[DX * BLOCK + i] = math.cos(yaw) * x + math.sin(yaw) * y
-        block[DY * BLOCK + i] = math.cos(yaw) * y - math.sin(yaw) * x
-        block[C * BLOCK + i], block[S * BLOCK + i] = math.cos(turn), math.sin(turn)
+def _fill_exactly(block, a, b, first, kind, out):
+    """BLOCK pairs in float64, whatever they hold."""
+    slowly = pack(block, a, b, first, LARGEST_M, SMALLEST_M) != 0
+    if slowly:
+        pack_slowly(block, a, b, first)
+    turn(block, slowly)
+    fill_block(block, kind, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(a, b, first, last, kind, out):
+    """Whole blocks, in float64."""
     block = np.zeros(ROWS * BLOCK, np.float64)
     for start in range(first, last, BLOCK):
-        count = min(BLOCK, last - start)
-        if _pack(block, a, b, start, count) > 0:
-            _turn_far(block)
+        _fill_exactly(block, a, b, start, kind, out[start : start + BLOCK])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_single(a, b, first, last, kind, out):
+    """Whole blocks, in float32 where that can hold them."""
+    block, exact = np.zeros(ROWS * BLOCK, np.float32), np.zeros(ROWS * BLOCK, np.float64)
+    for start in range(first, last, BLOCK):
+        part = out[start : start + BLOCK]
+        if pack(block, a, b, start, LARGEST_SINGLE_M, SMALLEST_SINGLE_M) == 0 and turn_single(block) == 0:
+            fill_block(block, kind, part)
         else:
-            _turn(block)
-        fill_block(block, kind)
-        for k in range(count):
-            out[start + k] = block[OUT * BLOCK + k]
+            _fill_exactly(exact, a, b, start, kind, part)
 
 
 def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
@@ -116,9 +53,22 @@ def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
         kind: ``INTERSECTION_BEV`` (square metres), ``IOU_BEV`` or ``IOU_3D``.
 
     Returns:
-        (N,) in the dtype of ``a``; computed in float64. A box with a NaN, an infinity, or a length or width
-        that is not positive gives 0.
+        (N,) in the dtype of ``a``, computed in it (IoU of float32 errs by less than 2e-5). A box with a NaN, an
+        infinity, or a length or width that is not positive gives 0.
     """
-    out = np.empty(len(a), a.dtype)
-    run_in_ranges(lambda i, j: _fill(a, b, i, j, kind, out), len(a), 50_000)
+    count = len(a)
+    out = np.empty(count, a.dtype)
+    fill = _fill_single if a.dtype == np.float32 else _fill
+    one, other = (np.ascontiguousarray(boxes[:, :COLUMNS]).reshape(-1) for boxes in (a, b))
+    # a block reads one number more than its boxes: the last one is copied
+    whole = max(count - 1, 0) // BLOCK
+    run_in_ranges(lambda i, j: fill(one, other, i * BLOCK, j * BLOCK, kind, out), whole, 800)
+    rest = whole * BLOCK
+    if rest < count:
+        tail = np.zeros((2, COLUMNS * BLOCK + 1), a.dtype)
+        for row, boxes in zip(tail, (one, other), strict=True):
+            row[: COLUMNS * (count - rest)] = boxes[COLUMNS * rest :]
+        values = np.empty(BLOCK, a.dtype)
+        fill(tail[0], tail[1], 0, BLOCK, kind, values)
+        out[rest:] = values[: count - rest]
     return out

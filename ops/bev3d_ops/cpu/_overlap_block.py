@@ -1,4 +1,4 @@
-"""Area of intersection of 64 pairs of rectangles at once: the clamp integral.
+"""Area of intersection of many pairs of rectangles at once: the clamp integral.
 
 In the frame of rectangle A (half sizes ax, ay), with the edges of B taken counter-clockwise,
 
@@ -6,25 +6,27 @@ In the frame of rectangle A (half sizes ax, ay), with the edges of B taken count
 
 because clamping is monotone: the slice of B at x inside A's slab has length clamp(top(x)) - clamp(bottom(x)).
 There is no list of vertices, no sort and no tolerance, only min, max and multiplications, which vectorise.
+
+All of it is written for float32 and float64 alike.
 """
 
 from __future__ import annotations
 
 from numba import njit
 
+from bev3d_ops._overlap_kinds import INTERSECTION_BEV, IOU_3D, IOU_BEV
+from bev3d_ops.cpu._overlap_scalar import epsilon_of, of_type
+
+__all__ = ["BLOCK", "FAST", "INTERSECTION_BEV", "IOU_3D", "IOU_BEV", "ROWS", "fill_block", "rectangle_intersection"]
+
 BLOCK = 64
 
-# Rows of a block: pair k of a buffer holds row r at r * BLOCK + k.
-DX, DY, DZ, C, S, AX, AY, AZ, BX, BY, BZ, OUT = range(12)
-ROWS = 12
-
-INTERSECTION_BEV, IOU_BEV, IOU_3D = range(3)
+# Rows of a block: pair k of a buffer holds row r at r * BLOCK + k. The first eleven are as transpose_pairs writes them.
+DX, DY, DZ, AX, AY, AZ, BX, BY, BZ, YAW_A, YAW_B, C, S, OUT = range(14)
+ROWS = 14
 
 # No reassociation: results are the same on every machine that has a fused multiply-add.
 FAST = {"nnan", "ninf", "nsz", "arcp", "contract"}
-
-_ANGLE_GUARD = 8.9e-16  # four eps: a slope computed from less is noise
-_TINY = 1e-300
 
 
 @njit(inline="always")
@@ -41,17 +43,29 @@ def _edge_integral(x0, y0, x1, y1, slope, ax, ay):
     ca = min(max(ya, -ay), ay)
     cb = min(max(yb, -ay), ay)
     rise = yb - ya
-    g = (cb - ca) / (rise if rise != 0.0 else 1.0)
+    g = (cb - ca) / (rise if rise != 0 else of_type(rise, 1.0))
     return (xb - xa) * ((ca + cb) + g * ((ya - ca) + (yb - cb)))
+
+
+@njit(inline="always")
+def are_apart(dx, dy, c, s, ax, ay, bx, by):
+    """Whether one of the four separating axes parts the rectangles, or they only touch."""
+    abs_c, abs_s = abs(c), abs(s)
+    apart = (abs(dx) >= ax + bx * abs_c + by * abs_s) | (abs(dy) >= ay + bx * abs_s + by * abs_c)
+    apart |= abs(dx * c + dy * s) >= bx + ax * abs_c + ay * abs_s
+    apart |= abs(dy * c - dx * s) >= by + ax * abs_s + ay * abs_c
+    return apart
 
 
 @njit(inline="always")
 def rectangle_intersection(dx, dy, c, s, ax, ay, bx, by):
     """Area of A ∩ B; (dx, dy) is B's centre and (c, s) its direction in A's frame."""
+    zero, four = of_type(dx, 0.0), of_type(dx, 4.0)
+    guard = four * epsilon_of(dx)  # a slope computed from less is noise
     ux, uy = bx * c, bx * s
     vx, vy = -by * s, by * c
-    slope_u = s / (c if abs(c) > _ANGLE_GUARD else _ANGLE_GUARD)
-    slope_v = -c / (s if abs(s) > _ANGLE_GUARD else _ANGLE_GUARD)
+    slope_u = s / (c if abs(c) > guard else guard)
+    slope_v = -c / (s if abs(s) > guard else guard)
     x0, y0 = dx + ux + vx, dy + uy + vy
     x1, y1 = dx - ux + vx, dy - uy + vy
     x2, y2 = dx - ux - vx, dy - uy - vy
@@ -60,59 +74,65 @@ def rectangle_intersection(dx, dy, c, s, ax, ay, bx, by):
     twice += _edge_integral(x1, y1, x2, y2, slope_v, ax, ay)
     twice += _edge_integral(x2, y2, x3, y3, slope_u, ax, ay)
     twice += _edge_integral(x3, y3, x0, y0, slope_v, ax, ay)
-    # The four separating axes: disjoint and touching pairs are exactly 0.
-    abs_c, abs_s = abs(c), abs(s)
-    apart = (abs(dx) >= ax + bx * abs_c + by * abs_s) | (abs(dy) >= ay + bx * abs_s + by * abs_c)
-    apart |= abs(dx * c + dy * s) >= bx + ax * abs_c + ay * abs_s
-    apart |= abs(dy * c - dx * s) >= by + ax * abs_s + ay * abs_c
-    area = min(max(-0.5 * twice, 0.0), min(4.0 * ax * ay, 4.0 * bx * by))
-    return 0.0 if apart else area
+    area = min(max(of_type(dx, -0.5) * twice, zero), min(four * ax * ay, four * bx * by))
+    # disjoint and touching pairs are exactly 0
+    return zero if are_apart(dx, dy, c, s, ax, ay, bx, by) else area
+
+
+@njit(inline="always")
+def ratio(both, one, other):
+    """Intersection over union from what is shared and the two whole; 0 where there is nothing."""
+    union = one + other - both
+    exists = union > 0
+    return min(both / (union if exists else of_type(union, 1.0)), of_type(union, 1.0))
+
+
+@njit(inline="always")
+def common_height(z, half_a, half_b):
+    """Length that two boxes share along z; z is the difference of their centres."""
+    common = min(half_a, z + half_b) - max(-half_a, z - half_b)
+    return min(max(common, of_type(z, 0.0)), of_type(z, 2.0) * min(half_a, half_b))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def fill_areas(block):
-    """Write the area of intersection of every pair of ``block`` to its row OUT."""
-    dx, dy = block[DX * BLOCK : (DX + 1) * BLOCK], block[DY * BLOCK : (DY + 1) * BLOCK]
-    c, s = block[C * BLOCK : (C + 1) * BLOCK], block[S * BLOCK : (S + 1) * BLOCK]
-    ax, ay = block[AX * BLOCK : (AX + 1) * BLOCK], block[AY * BLOCK : (AY + 1) * BLOCK]
-    bx, by = block[BX * BLOCK : (BX + 1) * BLOCK], block[BY * BLOCK : (BY + 1) * BLOCK]
-    out = block[OUT * BLOCK : (OUT + 1) * BLOCK]
-    for i in range(BLOCK):
-        out[i] = rectangle_intersection(dx[i], dy[i], c[i], s[i], ax[i], ay[i], bx[i], by[i])
+def fill_areas(block, out):
+    """Write the area of intersection of every pair of ``block`` to ``out``, of its length."""
+    for i in range(len(out)):
+        dx, dy, c, s = block[DX * BLOCK + i], block[DY * BLOCK + i], block[C * BLOCK + i], block[S * BLOCK + i]
+        ax, ay, bx, by = block[AX * BLOCK + i], block[AY * BLOCK + i], block[BX * BLOCK + i], block[BY * BLOCK + i]
+        out[i] = rectangle_intersection(dx, dy, c, s, ax, ay, bx, by)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def areas_to_iou_bev(block):
-    """Turn row OUT from areas of intersection into IoU seen from above."""
-    ax, ay = block[AX * BLOCK : (AX + 1) * BLOCK], block[AY * BLOCK : (AY + 1) * BLOCK]
-    bx, by = block[BX * BLOCK : (BX + 1) * BLOCK], block[BY * BLOCK : (BY + 1) * BLOCK]
-    out = block[OUT * BLOCK : (OUT + 1) * BLOCK]
-    for i in range(BLOCK):
-        union = 4.0 * ax[i] * ay[i] + 4.0 * bx[i] * by[i] - out[i]
-        out[i] = out[i] / max(union, _TINY)
+def fill_iou_bev(block, out):
+    """As :func:`fill_areas`, of IoU seen from above."""
+    for i in range(len(out)):
+        dx, dy, c, s = block[DX * BLOCK + i], block[DY * BLOCK + i], block[C * BLOCK + i], block[S * BLOCK + i]
+        ax, ay, bx, by = block[AX * BLOCK + i], block[AY * BLOCK + i], block[BX * BLOCK + i], block[BY * BLOCK + i]
+        area = rectangle_intersection(dx, dy, c, s, ax, ay, bx, by)
+        four = of_type(area, 4.0)
+        out[i] = ratio(area, four * ax * ay, four * bx * by)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def areas_to_iou_3d(block):
-    """Turn row OUT from areas of intersection into IoU of the volumes."""
-    ax, ay = block[AX * BLOCK : (AX + 1) * BLOCK], block[AY * BLOCK : (AY + 1) * BLOCK]
-    bx, by = block[BX * BLOCK : (BX + 1) * BLOCK], block[BY * BLOCK : (BY + 1) * BLOCK]
-    dz = block[DZ * BLOCK : (DZ + 1) * BLOCK]
-    az, bz = block[AZ * BLOCK : (AZ + 1) * BLOCK], block[BZ * BLOCK : (BZ + 1) * BLOCK]
-    out = block[OUT * BLOCK : (OUT + 1) * BLOCK]
-    for i in range(BLOCK):
-        common = min(az[i], dz[i] + bz[i]) - max(-az[i], dz[i] - bz[i])
-        common = min(max(common, 0.0), 2.0 * min(az[i], bz[i]))
-        both = out[i] * common
-        volumes = 4.0 * ax[i] * ay[i] * (2.0 * az[i]) + 4.0 * bx[i] * by[i] * (2.0 * bz[i])
-        out[i] = min(both / max(volumes - both, _TINY), 1.0)
+def fill_iou_3d(block, out):
+    """As :func:`fill_areas`, of IoU of the volumes."""
+    for i in range(len(out)):
+        dx, dy, c, s = block[DX * BLOCK + i], block[DY * BLOCK + i], block[C * BLOCK + i], block[S * BLOCK + i]
+        ax, ay, bx, by = block[AX * BLOCK + i], block[AY * BLOCK + i], block[BX * BLOCK + i], block[BY * BLOCK + i]
+        az, bz = block[AZ * BLOCK + i], block[BZ * BLOCK + i]
+        area = rectangle_intersection(dx, dy, c, s, ax, ay, bx, by)
+        both = area * common_height(block[DZ * BLOCK + i], az, bz)
+        eight = of_type(area, 8.0)
+        out[i] = ratio(both, eight * ax * ay * az, eight * bx * by * bz)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_block(block, kind):
-    """Write intersection, BEV IoU or 3D IoU of every pair of ``block`` to its row OUT."""
-    fill_areas(block)
+def fill_block(block, kind, out):
+    """Write intersection, BEV IoU or 3D IoU of every pair of ``block`` to ``out``."""
     if kind == IOU_BEV:
-        areas_to_iou_bev(block)
+        fill_iou_bev(block, out)
     elif kind == IOU_3D:
-        areas_to_iou_3d(block)
+        fill_iou_3d(block, out)
+    else:
+        fill_areas(block, out)

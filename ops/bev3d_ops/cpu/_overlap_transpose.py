@@ -1,0 +1,130 @@
+"""Eight pairs of boxes from rows to columns, in vector registers.
+
+Written one value after the other this costs as much as the overlap itself, and Numba has no shuffles of its own:
+hence a little LLVM, which every processor's back end turns into what it has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+__all__ = ["LANES", "transpose_pairs"]
+
+LANES = 8
+COLUMNS = 7  # of a box; a row is read with one number of the next one
+
+
+def _transpose_pairs(
+    typingctx: Any, a: Any, b: Any, first: Any, block: Any, width: Any, column: Any, largest: Any, smallest: Any
+) -> Any:
+    """Write eight pairs to eleven rows of ``block``, each ``width`` long, from place ``column`` on.
+
+    The rows are b - a of x, y and z; the halves of a's and of b's length, width and height; a's yaw; b's yaw: 0 to 2, 3
+    to 5, 6 to 8, 9 and 10. Halves of sizes below ``smallest`` are 0.
+
+    Args:
+        a, b: contiguous, seven numbers for each box, readable one number beyond the eighth box.
+        first: index of the first number of the first box.
+        block: one-dimensional; of the type of a and b, or wider.
+        width, column: integers.
+        largest, smallest: floats.
+
+    Returns:
+        Not 0 where magnitudes of one place in two rows sum to more than ``largest`` or one is NaN.
+    """
+    signature = types.int64(a, b, types.int64, block, types.int64, types.int64, types.float64, types.float64)
+    return signature, _transpose
+
+
+def _transpose(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    a_type, b_type, _, block_type = signature.args[:4]
+    _, _, first, _, width, column, largest, smallest = args
+    source, target = (ir.VectorType(context.get_data_type(t.dtype), LANES) for t in (a_type, block_type))
+    rows_a, rows_b = (
+        _load_rows(context, builder, array_type, array, first, source, target)
+        for array_type, array in ((a_type, args[0]), (b_type, args[1]))
+    )
+    out = context.make_array(block_type)(context, builder, args[3]).data
+    scalar = context.get_data_type(block_type.dtype)
+    largest, smallest = (
+        _splat(builder, context.cast(builder, value, types.float64, block_type.dtype), target)
+        for value in (largest, smallest)
+    )
+    half, zero = _splat(builder, scalar(0.5), target), _splat(builder, scalar(0.0), target)
+
+    # x, y, z of the difference beside length ... yaw of a; length ... yaw of b, two boxes in a vector
+    mixed = [
+        _shuffle(builder, p, builder.fsub(q, p), [8, 9, 10, 3, 4, 5, 6, 7]) for p, q in zip(rows_a, rows_b, strict=True)
+    ]
+    rest = [_shuffle(builder, rows_b[k], rows_b[k + 4], [3, 4, 5, 6, 11, 12, 13, 14]) for k in range(4)]
+    mixed, rest = _transposed(builder, mixed), _transposed(builder, rest)
+    sizes = [
+        builder.select(builder.fcmp_ordered(">=", size, smallest), builder.fmul(size, half), zero)
+        for size in (*mixed[3:6], *rest[:3])
+    ]
+    for row, vector in enumerate([*mixed[:3], *sizes, mixed[6], rest[3]]):
+        place = builder.add(builder.mul(width, ir.Constant(width.type, row)), column)
+        pointer = builder.bitcast(builder.gep(out, [place]), target.as_pointer())
+        builder.store(vector, pointer, align=scalar_size(scalar))
+    return _count_bad(builder, rows_a, rows_b, largest)
+
+
+def scalar_size(scalar: Any) -> int:
+    """Bytes of a float or double of LLVM."""
+    return 8 if isinstance(scalar, ir.DoubleType) else 4
+
+
+def _load_rows(
+    context: Any, builder: Any, array_type: Any, array: Any, first: Any, source: Any, target: Any
+) -> list[Any]:
+    data = context.make_array(array_type)(context, builder, array).data
+    rows = []
+    for k in range(LANES):
+        place = builder.add(first, ir.Constant(first.type, COLUMNS * k))
+        pointer = builder.bitcast(builder.gep(data, [place]), source.as_pointer())
+        row = builder.load(pointer, align=scalar_size(source.element))
+        rows.append(row if source == target else builder.fpext(row, target))
+    return rows
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Transpose squares of ``len(rows)``, side by side in the vectors: swap ever larger halves of halves."""
+    rows, step = list(rows), 1
+    while step < len(rows):
+        upper = [lane if not lane & step else lane - step + LANES for lane in range(LANES)]
+        lower = [lane + step if not lane & step else lane + LANES for lane in range(LANES)]
+        for k in range(len(rows)):
+            if not k & step:
+                p, q = rows[k], rows[k + step]
+                rows[k], rows[k + step] = _shuffle(builder, p, q, upper), _shuffle(builder, p, q, lower)
+        step *= 2
+    return rows
+
+
+def _count_bad(builder: Any, rows_a: list[Any], rows_b: list[Any], largest: Any) -> Any:
+    """Whether a sum of magnitudes is too large or NaN; the mask of the lanes as an integer."""
+    vector = rows_a[0].type
+    integers = ir.VectorType(ir.IntType(8 * scalar_size(vector.element)), LANES)
+    mask = ir.Constant(integers, [2 ** (integers.element.width - 1) - 1] * LANES)
+    total = None
+    for row in (*rows_a, *rows_b):
+        magnitude = builder.bitcast(builder.and_(builder.bitcast(row, integers), mask), vector)
+        total = magnitude if total is None else builder.fadd(total, magnitude)
+    bad = builder.fcmp_unordered(">", total, largest)
+    return builder.zext(builder.bitcast(bad, ir.IntType(LANES)), ir.IntType(64))
+
+
+def _shuffle(builder: Any, p: Any, q: Any, lanes: list[int]) -> Any:
+    return builder.shuffle_vector(p, q, ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes))
+
+
+def _splat(builder: Any, value: Any, vector: Any) -> Any:
+    single = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    return _shuffle(builder, single, single, [0] * LANES)
+
+
+transpose_pairs: Any = intrinsic(_transpose_pairs)
