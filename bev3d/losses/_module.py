@@ -18,11 +18,17 @@ class LossModule(nn.Module):
     Args:
         function: ``function(pred, target, **options)`` gives the unreduced map.
         options: what the function is called with.
+
+    A loss that leaves entries out says in :meth:`count` how many are left.
     """
 
     def __init__(self, function: Callable[..., Tensor], **options: Any) -> None:
         super().__init__()
         self.function, self.options = function, options
+
+    def count(self, pred: Tensor, target: Tensor) -> Tensor | None:
+        """Entries that the mean is taken over, at least 1; None: all of the map."""
+        return None
 
     def forward(
         self,
@@ -32,13 +38,15 @@ class LossModule(nn.Module):
         weight: Tensor | None = None,
         avg_factor: Tensor | float | None = None,
     ) -> Tensor:
-        """Sum of ``weight`` times the loss, over ``avg_factor`` or, where that is None, over the number of entries.
+        """Sum of ``weight`` times the loss, over ``avg_factor``; where that is None, over the entries that count.
 
         Args:
             pred, target: as the function takes them.
             weight: broadcasts to the unreduced map; 0 leaves an entry out, even where its loss is not finite.
             avg_factor: such as the number of positives, at least 1.
         """
+        if avg_factor is None:
+            avg_factor = self.count(pred, target)
         return weighted_mean(self.function(pred, target, **self.options), weight, avg_factor)
 
     def extra_repr(self) -> str:

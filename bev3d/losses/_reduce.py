@@ -14,14 +14,20 @@ __all__ = ["Reduction", "reduce_loss", "weighted_mean"]
 Reduction = Literal["none", "mean", "sum"]
 
 
-def reduce_loss(loss: Tensor, reduction: Reduction) -> Tensor:
-    """Apply ``reduction``; the mean of an empty map is 0 with its graph kept, not NaN."""
+def reduce_loss(loss: Tensor, reduction: Reduction, count: Tensor | None = None) -> Tensor:
+    """Apply ``reduction``; the mean of an empty map is 0 with its graph kept, not NaN.
+
+    Args:
+        loss: unreduced map, 0 where an entry does not count.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        count: 0-dim, at least 1, what the mean divides by where entries are left out; None: all entries.
+    """
     check_choice("reduction", reduction, ("none", "mean", "sum"))
     if reduction == "none":
         return loss
     if reduction == "sum":
         return loss.sum()
-    return loss.sum() / max(loss.numel(), 1)
+    return loss.sum() / (max(loss.numel(), 1) if count is None else count)
 
 
 def weighted_mean(loss: Tensor, weight: Tensor | None, avg_factor: Tensor | float | None) -> Tensor:
