@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from bev3d._check import check_choice
 from bev3d.losses._module import LossModule
 from bev3d.losses._reduce import Reduction, reduce_loss
-from bev3d_ops.cpu import _focal as cpu
+from bev3d_ops.reference._focal import focal_loss, focal_slope
+from bev3d_ops.registered._focal import heatmap_focal_map, heatmap_focal_sums
 
 __all__ = ["HeatmapFocalLoss", "heatmap_focal_loss"]
 
@@ -26,8 +27,9 @@ def heatmap_focal_loss(
         y < 1:  (1 - y)^beta * softplus(x) * p^alpha    (-(1 - y)^beta p^alpha log(1 - p))
 
     The published code clamps p to [1e-4, 1 - 1e-4] first: no gradient past |x| = 9.21, and -inf or NaN in half
-    precision, where 1 - 1e-4 rounds to 1. Here both stay right for any finite logit. On the CPU, float32 and
-    float64 run through a kernel that gives loss and slope in one pass.
+    precision, where 1 - 1e-4 rounds to 1. Here both stay right for any finite logit. One pass over the maps gives
+    loss and slope; ``sum`` and ``mean`` write no map of the loss, and add up in the same order whatever the number
+    of threads.
 
     Args:
         logits: any shape, such as (B, C, H, W); never probabilities.
@@ -46,12 +48,12 @@ def heatmap_focal_loss(
         TypeError: logits or heatmap that are not floating point.
     """
     _check(logits, heatmap, alpha, beta)
-    if logits.dtype in (torch.float16, torch.bfloat16):
-        logits = logits.float()
-    heatmap = heatmap.detach().to(logits.dtype)
-    if _fusible(logits):
-        return reduce_loss(_FusedFocal.apply(logits, heatmap, alpha, beta), reduction)
-    return reduce_loss(_formula(logits, heatmap, alpha, beta), reduction)
+    check_choice("reduction", reduction, get_args(Reduction))
+    if not _fusible(logits):
+        real = torch.float64 if logits.dtype == torch.float64 else torch.float32
+        return reduce_loss(focal_loss(logits.to(real), heatmap.detach().to(real), alpha, beta), reduction)
+    loss = _fused(logits, heatmap.detach(), float(alpha), float(beta), reduction != "none")
+    return loss / max(logits.numel(), 1) if reduction == "mean" else loss
 
 
 class HeatmapFocalLoss(LossModule):
@@ -60,52 +62,89 @@ class HeatmapFocalLoss(LossModule):
     def __init__(self, *, alpha: float = 2.0, beta: float = 4.0) -> None:
         super().__init__(heatmap_focal_loss, alpha=alpha, beta=beta)
 
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        avg_factor: Tensor | float | None = None,
+    ) -> Tensor:
+        """As :meth:`LossModule.forward`; without a weight no map of the loss is written."""
+        if weight is not None:
+            return super().forward(pred, target, weight=weight, avg_factor=avg_factor)
+        loss = self.function(pred, target, reduction="sum", **self.options)
+        return loss / (max(pred.numel(), 1) if avg_factor is None else avg_factor)
+
+
+def _fused(logits: Tensor, heatmap: Tensor, alpha: float, beta: float, summed: bool) -> Tensor:
+    """Loss of every element, or its sum, 0-dim."""
+    wanted = torch.is_grad_enabled() and logits.requires_grad
+    if wanted and not torch.compiler.is_compiling():
+        loss: Tensor = _FusedFocal.apply(logits, heatmap, alpha, beta, summed)
+        return loss
+    return _loss_and_slope(logits, heatmap, alpha, beta, summed, wanted)[0]
+
 
 class _FusedFocal(torch.autograd.Function):
-    """Loss and slope from one pass; the backward pass is a product. The slope itself can be differentiated."""
+    """The registered operation with less memory behind it, and with second derivatives.
+
+    The first backward pass scales the slope where it lies and hands it out; another one, which few ask for,
+    computes it again.
+    """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> Tensor:
-        flat = [value.detach().contiguous().view(-1).numpy() for value in (logits, heatmap)]
-        wanted, threads = ctx.needs_input_grad[0], torch.get_num_threads()
-        loss, slope = cpu.heatmap_focal(flat[0], flat[1], alpha, beta, slope=wanted, threads=threads)
-        if wanted:
-            ctx.save_for_backward(logits, heatmap, torch.from_numpy(slope).view(logits.shape))
-            ctx.exponents = alpha, beta
-        return torch.from_numpy(loss).view(logits.shape)
+    def forward(ctx: Any, logits: Tensor, heatmap: Tensor, alpha: float, beta: float, summed: bool) -> Tensor:
+        loss, ctx.slope = _loss_and_slope(logits, heatmap, alpha, beta, summed, True)
+        ctx.save_for_backward(logits, heatmap)
+        ctx.options = alpha, beta, summed
+        return loss
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        logits, heatmap, slope = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        logits, heatmap = ctx.saved_tensors
+        alpha, beta, summed = ctx.options
         if torch.is_grad_enabled():  # create_graph: the stored slope has no history
-            slope = _slope(logits, heatmap, *ctx.exponents)
-        return gradient * slope, None, None, None
+            real = gradient.dtype
+            product = gradient * focal_slope(logits.to(real), heatmap.to(real), alpha, beta)
+            return product.to(logits.dtype), None, None, None, None
+        slope, ctx.slope = ctx.slope, None
+        if slope is None:
+            slope = _loss_and_slope(logits, heatmap, alpha, beta, summed, True)[1]
+        return _scaled(slope, gradient, logits.dtype), None, None, None, None
+
+
+def _loss_and_slope(
+    logits: Tensor, heatmap: Tensor, alpha: float, beta: float, summed: bool, wanted: bool
+) -> tuple[Tensor, Tensor]:
+    if summed:
+        sums, slope = heatmap_focal_sums(logits, heatmap, alpha, beta, 1, wanted)
+        return sums.squeeze(0), slope
+    loss, slope = heatmap_focal_map(logits, heatmap, alpha, beta, wanted)
+    return loss, slope
+
+
+def _scaled(slope: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Slope times factor, written over it where the types allow."""
+    if slope.dtype != dtype:
+        return torch.mul(slope, factor, out=torch.empty_like(slope, dtype=dtype))
+    if factor.ndim == 0 and factor.device.type == "cpu" and factor.item() == 1:
+        return slope
+    return slope.mul_(factor)
 
 
 def _fusible(logits: Tensor) -> bool:
-    """Whether these are real numbers on the CPU: no compiler, tracer or functorch transform looks at them."""
-    if torch.compiler.is_compiling() or torch.jit.is_scripting() or torch.jit.is_tracing():
+    """Whether the operation knows the numbers, and no tracer or functorch transform looks at them."""
+    if torch.compiler.is_compiling():
+        return _known(logits)
+    if torch.jit.is_scripting() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active():
         return False
-    plain = type(logits) in (Tensor, nn.Parameter) and not torch._C._are_functorch_transforms_active()
-    return plain and logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.float64)
+    return type(logits) in (Tensor, nn.Parameter) and _known(logits)
 
 
-def _formula(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> Tensor:
-    # h(t) = softplus(t) sigmoid(t)^alpha serves both cases; exp(alpha log sigmoid) keeps the slope finite at 0
-    _, t, weight = _cases(logits, heatmap, beta)
-    return weight * functional.logsigmoid(-t).neg() * torch.exp(alpha * functional.logsigmoid(t))
-
-
-def _slope(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> Tensor:
-    positive, t, weight = _cases(logits, heatmap, beta)
-    log_p, log_q = functional.logsigmoid(t), functional.logsigmoid(-t)
-    slope = weight * torch.exp(alpha * log_p) * (torch.exp(log_p) - alpha * torch.exp(log_q) * log_q)
-    return torch.where(positive, -slope, slope)
-
-
-def _cases(logits: Tensor, heatmap: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor]:
-    positive = heatmap == 1
-    return positive, torch.where(positive, -logits, logits), torch.where(positive, 1.0, (1 - heatmap) ** beta)
+def _known(logits: Tensor) -> bool:
+    known = logits.dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+    return known and logits.device.type in ("cpu", "cuda")
 
 
 def _check(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
+from typing import Any
 
 import mpmath
-import numpy as np
 import pytest
 import torch
 
 from bev3d.losses import HeatmapFocalLoss, heatmap_focal_loss, num_pos
-from bev3d.losses._heatmap_focal import _formula, _slope
+from bev3d_ops.reference._focal import focal_loss, focal_slope
 
 
 def _exact(x: float, y: float, alpha: float = 2, beta: float = 4) -> tuple[float, float]:
@@ -35,9 +35,9 @@ def _cases() -> list[tuple[float, float, float, float]]:
     return [(x, y, *_exact(x, y)) for x, y in itertools.product(logits, heatmap)]
 
 
-def _loss_and_slope(logits: torch.Tensor, heatmap: torch.Tensor, **options: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _loss_and_slope(logits: torch.Tensor, heatmap: torch.Tensor, **options: Any) -> tuple[torch.Tensor, torch.Tensor]:
     logits = logits.clone().requires_grad_()
-    loss = heatmap_focal_loss(logits, heatmap, **options)  # type: ignore[arg-type]
+    loss = heatmap_focal_loss(logits, heatmap, **options)
     return loss.detach(), torch.autograd.grad(loss.sum(), logits)[0]
 
 
@@ -61,7 +61,7 @@ def test_values_and_slopes_in_high_precision(dtype: torch.dtype, tolerance: floa
 
 
 def _formula_as_loss(logits: torch.Tensor, heatmap: torch.Tensor) -> torch.Tensor:
-    return _formula(logits, heatmap, 2.0, 4.0)
+    return focal_loss(logits, heatmap, 2.0, 4.0)
 
 
 def test_equals_the_published_clamped_form_where_that_is_not_clamped() -> None:
@@ -95,8 +95,8 @@ def test_the_kernel_equals_the_formula_forward_and_backward(dtype: torch.dtype, 
     loss, slope = _loss_and_slope(logits, heatmap, alpha=alpha, beta=beta)
     exact = logits.double(), heatmap.double(), alpha, beta
     tolerance = {"rtol": 2e-6, "atol": 1e-12} if dtype == torch.float32 else {"rtol": 1e-12, "atol": 1e-200}
-    torch.testing.assert_close(loss.double(), _formula(*exact), **tolerance)
-    torch.testing.assert_close(slope.double(), _slope(*exact), **tolerance)
+    torch.testing.assert_close(loss.double(), focal_loss(*exact), **tolerance)
+    torch.testing.assert_close(slope.double(), focal_slope(*exact), **tolerance)
 
 
 def test_a_random_cotangent_is_passed_on() -> None:
@@ -104,7 +104,7 @@ def test_a_random_cotangent_is_passed_on() -> None:
     cotangent = torch.randn(2, 3, 8, 9)
     x = logits.requires_grad_()
     (gradient,) = torch.autograd.grad(heatmap_focal_loss(x, heatmap), x, cotangent)
-    torch.testing.assert_close(gradient, cotangent * _slope(x.detach(), heatmap, 2, 4), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(gradient, cotangent * focal_slope(x.detach(), heatmap, 2, 4), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -205,17 +205,19 @@ def test_compiles_as_one_graph() -> None:
 def test_functorch_transforms() -> None:
     logits, heatmap = _maps(4, 3, 5)
     per_sample = torch.func.vmap(torch.func.grad(lambda x, y: heatmap_focal_loss(x, y).sum()))(logits, heatmap)
-    torch.testing.assert_close(per_sample, _slope(logits, heatmap, 2, 4), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(per_sample, focal_slope(logits, heatmap, 2, 4), rtol=1e-5, atol=1e-7)
 
 
-def test_any_number_of_threads_gives_the_same_bits() -> None:
-    from bev3d_ops.cpu._focal import heatmap_focal
-
-    logits, heatmap = (value.view(-1).numpy() for value in _maps(1 << 19))
-    results = [heatmap_focal(logits, heatmap, 2, 4, slope=True, threads=threads) for threads in (1, 2, 3, 7)]
+@pytest.mark.parametrize("reduction", ["none", "sum"])
+def test_any_number_of_threads_gives_the_same_bits(reduction: str) -> None:
+    logits, heatmap = _maps((1 << 19) + 1234)
+    results = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        results.append(_loss_and_slope(logits, heatmap, reduction=reduction))
     for loss, slope in results[1:]:
-        np.testing.assert_array_equal(loss, results[0][0])
-        np.testing.assert_array_equal(slope, results[0][1])
+        assert torch.equal(loss, results[0][0])
+        assert torch.equal(slope, results[0][1])
 
 
 def test_two_python_threads_at_once() -> None:
