@@ -17,15 +17,11 @@ from bev3d_ops.cpu._corner_variants import (
     DY,
     DZ,
     FAST,
-    HEIGHT,
-    HEIGHT_T,
     LENGTH,
     LENGTH_T,
     LOSS,
     ROWS,
     S_T,
-    WIDTH,
-    WIDTH_T,
     C,
     S,
     fill_huber_sum,
@@ -36,8 +32,6 @@ from bev3d_ops.cpu._threads import run_in_ranges
 from bev3d_ops.cpu._trigonometry import FAR, sin_cos
 
 __all__ = ["VARIANTS", "corner_loss"]
-
-VARIANTS = ("per_box", "per_corner", "huber_sum")
 
 # Above the slope by a size of every variant: eight corners, half a size each, two axes at most.
 _GROWTH_SLOPE = 8.0
@@ -86,7 +80,8 @@ def _pack(block, pred, target, first, count):
         yaw, turn = np.float64(target[i, 6]), np.float64(pred[i, 6]) - np.float64(target[i, 6])
         block[C_T, k], block[C, k] = yaw, turn
         far += 1 if (abs(yaw) >= FAR) | (abs(turn) >= FAR) else 0
-        floor = _SMALLEST_PART * max(_smallest(target, i), 0.0)
+        least = np.float64(_smallest(target, i))
+        floor = _SMALLEST_PART * (least if least > 0.0 else 0.0)
         collapsed += 1 if (_smallest(pred, i) < floor) | (_smallest(target, i) < 0.0) else 0
     return far, collapsed
 
@@ -120,7 +115,7 @@ def _penalise_collapse(block, pred, target, first, count):
         if _is_unknown(target, i):
             continue
         least = np.float64(_smallest(target, i))
-        floor = _SMALLEST_PART * max(least, 0.0)
+        floor = _SMALLEST_PART * (least if least > 0.0 else 0.0)
         short, equal = 0, 0
         for axis in range(3):
             own, other = np.float64(pred[i, 3 + axis]), np.float64(target[i, 3 + axis])
@@ -151,27 +146,61 @@ def _unpack_slopes(block, by_pred, by_target, first, count):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(pred, target, first, last, variant, flip, loss, by_pred, by_target):
+def _load(block, pred, target, first, count):
+    """Pairs to ``block``; returns whether the penalty for collapse applies to any."""
+    far, collapsed = _pack(block, pred, target, first, count)
+    if far > 0:
+        _turn_far(block)
+    else:
+        _turn(block)
+    return collapsed > 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _store(block, collapsed, pred, target, first, count, loss, by_pred, by_target):
+    if collapsed:
+        _penalise_collapse(block, pred, target, first, count)
+    for k in range(count):
+        loss[first + k] = block[LOSS, k]
+    if len(by_pred) > 0:
+        _unpack_slopes(block, by_pred, by_target, first, count)
+
+
+# One function for each variant, so that only what is used is compiled.
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _per_box(pred, target, first, last, flip, loss, by_pred, by_target):
     block = np.zeros((ROWS, BLOCK), np.float64)
     for start in range(first, last, BLOCK):
         count = min(BLOCK, last - start)
-        far, collapsed = _pack(block, pred, target, start, count)
-        if far > 0:
-            _turn_far(block)
-        else:
-            _turn(block)
-        if variant == 0:
-            fill_per_box(block, flip)
-        elif variant == 1:
-            fill_per_corner(block, flip)
-        else:
-            fill_huber_sum(block, flip)
-        if collapsed > 0:
-            _penalise_collapse(block, pred, target, start, count)
-        for k in range(count):
-            loss[start + k] = block[LOSS, k]
-        if len(by_pred) > 0:
-            _unpack_slopes(block, by_pred, by_target, start, count)
+        collapsed = _load(block, pred, target, start, count)
+        fill_per_box(block, flip)
+        _store(block, collapsed, pred, target, start, count, loss, by_pred, by_target)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _per_corner(pred, target, first, last, flip, loss, by_pred, by_target):
+    block = np.zeros((ROWS, BLOCK), np.float64)
+    for start in range(first, last, BLOCK):
+        count = min(BLOCK, last - start)
+        collapsed = _load(block, pred, target, start, count)
+        fill_per_corner(block, flip)
+        _store(block, collapsed, pred, target, start, count, loss, by_pred, by_target)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _huber_sum(pred, target, first, last, flip, loss, by_pred, by_target):
+    block = np.zeros((ROWS, BLOCK), np.float64)
+    for start in range(first, last, BLOCK):
+        count = min(BLOCK, last - start)
+        collapsed = _load(block, pred, target, start, count)
+        fill_huber_sum(block, flip)
+        _store(block, collapsed, pred, target, start, count, loss, by_pred, by_target)
+
+
+_KERNELS = {"per_box": _per_box, "per_corner": _per_corner, "huber_sum": _huber_sum}
+VARIANTS = tuple(_KERNELS)
 
 
 def corner_loss(
@@ -191,8 +220,6 @@ def corner_loss(
     """
     loss = np.empty(len(pred), pred.dtype)
     by_pred, by_target = (np.empty((len(pred) if slopes else 0, 7), pred.dtype) for _ in range(2))
-    chosen, flip = VARIANTS.index(variant), -1.0 if flip_invariant else 1.0
-    run_in_ranges(
-        lambda i, j: _fill(pred, target, i, j, chosen, flip, loss, by_pred, by_target), len(pred), _PAIRS_PER_THREAD
-    )
+    kernel, flip = _KERNELS[variant], -1.0 if flip_invariant else 1.0
+    run_in_ranges(lambda i, j: kernel(pred, target, i, j, flip, loss, by_pred, by_target), len(pred), _PAIRS_PER_THREAD)
     return loss, by_pred, by_target
