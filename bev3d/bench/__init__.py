@@ -1,6 +1,4 @@
-"""Every kernel beside its peers, in one run: ``bev3d bench``."""
+"""Every operation beside its peers, in one run: ``bev3d bench``.
 
-from bev3d.bench._race import Case, Timing, race
-from bev3d.bench._run import run_benchmarks
-
-__all__ = ["Case", "Timing", "race", "run_benchmarks"]
+Nothing is imported here, so that ``python3 -m bev3d.bench.cuda`` runs with torch, NumPy and Numba alone.
+"""

@@ -1,74 +1,133 @@
-"""Numbers as a page and as JSON, with what they depend on."""
+"""docs/benchmarks.md, written anew from docs/benchmarks.json whenever one of its sections changes."""
 
 from __future__ import annotations
 
-import os
-import platform
+import json
 from pathlib import Path
 from typing import Any
 
-import numba
-import numpy as np
-import torch
+from bev3d._files import write_json, write_text
+from bev3d.bench._tables import accuracy_table, case_tables, losses, verdict_table
 
-from bev3d.bench._race import Timing
+__all__ = ["FIGURES", "keep_section", "page"]
 
-__all__ = ["machine", "page", "table"]
+# file below docs/benchmarks: what it shows
+FIGURES = {
+    "boxes.png": "Time against the number of boxes, points or pairs; one thread, logarithmic axes",
+    "grids.png": "Time against the size of the map, the cloud or the number of objects; one thread, logarithmic axes",
+}
+
+_INTRO = """# Benchmarks
+
+Written by `bev3d bench`, none of it by hand; every number is in `benchmarks.json`. The contestants of a case get the
+same input and take turns, so that all see the same weather. Before each turn a contestant that takes less than 50 ms
+runs once untimed: the others have emptied the caches. First calls, which compile, are not timed. Times are medians of
+whole calls of the public functions, with their checks and the memory that they allocate; *quartiles* say how far the
+machine let them spread. *Against the first* divides by our first row: 2x took twice as long.
+"""
+
+_CPU = """
+## On the CPU
+
+{machine}.
+
+Packages beside ours: {packages}. {own}
+
+### What was asked
+
+{verdicts}
+
+### Who is right
+
+{accuracy}
+
+The sets are identical, nearly identical, touching, contained, far, tiny and degenerate boxes: what a trained detector
+gives, and what kernels with tolerances get wrong. The truth is polygon clipping in float64, which agrees with
+arithmetic of 60 digits.
+
+### How cost grows
+
+{figures}
+
+### Where another is faster
+
+{losses}
+
+{skipped}## All times on the CPU
+
+{cases}
+"""
+
+_OWN = """*Usual kernel* is our restatement of what most detectors ship (crossings of edges, corners inside, sorted by
+angle, fan of triangles), *loop* one of their loops, *eager torch* the formula written in tensor operations."""
 
 
-def machine(threads: int) -> dict[str, Any]:
-    """What the numbers depend on."""
-    import shapely
-
-    versions = {module.__name__: module.__version__ for module in (np, torch, numba, shapely)}
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "load_average": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "geos": shapely.geos_version_string,
-        **versions,
-    }
-
-
-def _processor() -> str:
+def keep_section(out: Path, name: str, section: dict[str, Any]) -> dict[str, Any]:
+    """Put a section into ``out/benchmarks.json`` beside the others, and write ``out/benchmarks.md`` from all."""
+    path = out / "benchmarks.json"
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        kept = {}
+    sections = {key: value for key, value in kept.items() if key == "cpu" or key.startswith("cuda")}
+    sections[name] = section
+    write_json(path, dict(sorted(sections.items(), key=lambda item: item[0] != "cpu")))
+    write_text(out / "benchmarks.md", page(sections, out))
+    return sections
 
 
-def table(timings: list[Timing]) -> str:
-    """Markdown, a row for each contestant."""
-    rows = ["| case | contestant | median | quartiles | each |", "|---|---|---|---|---|"]
-    for timing in timings:
-        each = timing.median_ms * 1e6 / timing.items
-        quartiles = f"{timing.lower_quartile_ms:.2f} to {timing.upper_quartile_ms:.2f} ms"
-        article = "an" if timing.unit[0] in "aeiou" else "a"
-        name = f"{each:,.1f} ns {article} {timing.unit}"
-        rows.append(f"| {timing.case} | {timing.contestant} | {timing.median_ms:.2f} ms | {quartiles} | {name} |")
-    return "\n".join(rows)
+def page(sections: dict[str, Any], out: Path) -> str:
+    """The page of all sections; figures are shown where their files are there."""
+    parts = [_INTRO]
+    if "cpu" in sections:
+        parts.append(_cpu(sections["cpu"], out))
+    on_gpu = [section for name, section in sections.items() if name.startswith("cuda")]
+    parts += [_cuda(section) for section in on_gpu]
+    if not on_gpu:
+        parts.append("\n## On a GPU\n\nNot measured yet: `bev3d bench --device cuda` on a machine that has one.\n")
+    return "".join(parts)
 
 
-def page(facts_: dict[str, Any], timings: list[Timing]) -> str:
-    """The page of the table."""
-    facts = ", ".join(f"{key} {value}" for key, value in facts_.items())
-    return f"""# Benchmarks
+def _facts(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items())
 
-Written by `bev3d bench`; the numbers are in `benchmarks.json`. Contestants of a case get the same boxes,
-have to give the same answer before they are timed, and take turns. The first call, which compiles, is not timed.
 
-Machine: {facts}.
+def _cpu(section: dict[str, Any], out: Path) -> str:
+    shown = [f"![{text}](benchmarks/{name})" for name, text in FIGURES.items() if (out / "benchmarks" / name).is_file()]
+    skipped = [f"{name} ({reason})" for name, reason in section["skipped"].items()]
+    return _CPU.format(
+        machine=_facts(section["machine"]),
+        packages=_facts(section["packages"]),
+        own=_OWN,
+        verdicts=verdict_table(section["verdicts"]),
+        accuracy=accuracy_table(section["accuracy"]),
+        figures="\n\n".join(shown) or "No figures in this run.",
+        losses=losses(section["cases"]),
+        skipped=f"Not run: {'; '.join(skipped)}.\n\n" if skipped else "",
+        cases=case_tables(section["cases"]),
+    )
 
-Taking turns empties the caches between runs, as other work would; a case with one contestant keeps them warm. A shared
-machine is noisy: where the load average exceeds the cores, the quartiles say more than the median, and only the ratios
-between contestants of one case carry over. Nothing here was measured on a GPU.
 
-{table(timings)}
+def _cuda(section: dict[str, Any]) -> str:
+    skipped = [f"{name} ({reason})" for name, reason in section["skipped"].items()]
+    return f"""
+## On {section["machine"].get("gpu", "a GPU")}
 
-What to read from it: plain torch is what runs where a gradient is tracked, and on a GPU; it allocates some sixty
-temporaries and is far from the compiled kernel. Shapely answers the same on these boxes, but see the oracle's tests
-for pairs that share edges. What the demo and a training run take and score: training.md.
+{_facts(section["machine"])}. {_facts(section["floors"])}.
+
+{section["method"]}
+
+### What was asked of the GPU
+
+{verdict_table(section["verdicts"])}
+
+### Where another is faster on the GPU
+
+{losses(section["cases"])}
+
+{"Not run: " + "; ".join(skipped) + "." if skipped else ""}
+
+### All times on the GPU
+
+{case_tables(section["cases"])}
 """

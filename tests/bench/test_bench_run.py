@@ -1,4 +1,4 @@
-"""The benchmark takes turns, refuses contestants that disagree, and writes its page and its numbers."""
+"""The benchmark tries every case, writes numbers, page and figures, and refuses what it cannot do."""
 
 from __future__ import annotations
 
@@ -9,43 +9,77 @@ import pytest
 import torch
 
 from bev3d import UserError
-from bev3d.bench import Case, _run, race, run_benchmarks
-from bev3d.bench._race import check_same
+from bev3d.bench import _run
+from bev3d.bench._case import Case, Limit, ours, peer
+from bev3d.bench._race import Effort
+from bev3d.bench._run import choose, run_benchmarks, run_cases
+from bev3d.bench._sweeps import SWEEPS
+from bev3d.bench.cases import all_cases
+
+SHORTEST = Effort(turns=2, samples=1, seconds=0.01)
 
 
-def test_contestants_take_turns_after_a_first_call() -> None:
-    calls: list[str] = []
-    contestants = {name: (lambda name=name: calls.append(name)) for name in ("ours", "theirs")}
-    timings = race(Case("nothing", 10, "call", contestants), repeats=3)
-    assert calls == ["ours", "theirs"] * 4
-    assert [timing.runs for timing in timings] == [3, 3]
-    assert all(0 <= t.lower_quartile_ms <= t.median_ms <= t.upper_quartile_ms for t in timings)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(all_cases()))
+def test_every_case_runs_and_ours_is_right(name: str) -> None:
+    outcome = run_cases({name: all_cases()[name]}, SHORTEST, small=True)
+    assert not outcome.skipped
+    (case,) = outcome.cases
+    for timing in case["timings"]:
+        if timing["ours"]:
+            assert timing["failure"] is None
+            assert timing["median_ms"] > 0
+            assert timing["error"] is None or timing["error"] <= 1e-3
+    for verdict in outcome.verdicts:
+        assert verdict["measured"] is not None
+        assert verdict["met"] or verdict["quantity"] != "error", verdict
 
 
-def test_answers_that_differ_are_refused() -> None:
-    check_same([1.0, 2.0], [1.0, 2.0 + 1e-12])
-    for other in ([1.0, 2.1], [1.0, float("nan")]):
-        with pytest.raises(RuntimeError, match="do not agree"):
-            check_same([1.0, 2.0], other)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SWEEPS))
+def test_every_growth_runs(name: str) -> None:
+    sweep = _run.grow(name, SHORTEST, small=True)
+    assert any(line.ours for line in sweep.lines)
+    assert any(not line.ours for line in sweep.lines)
+    for line in sweep.lines:
+        assert [point.size for point in line.points] == sorted(point.size for point in line.points)
+        assert all(0 < p.lower_quartile_ms <= p.median_ms <= p.upper_quartile_ms for p in line.points)
 
 
-def test_page_and_numbers_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BOX_CASES", "TARGET_CASES", "DATA_CASES"):
-        monkeypatch.setattr(_run, name, ())
-    monkeypatch.setattr(_run, "BOX_CASES", (lambda: Case("a case", 1000, "pair", {"ours": lambda: None}),))
+def test_page_numbers_and_figures_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contestants = {"ours": ours(lambda: 1.0), "theirs, for good": peer(lambda: 2.0)}
+    case = Case("a case", 1000, "pair", contestants, (Limit("ours", "ms", 1e9),), truth=1.0)
+    monkeypatch.setattr(_run, "all_cases", lambda: {"a-case": lambda small: case})
+    monkeypatch.setattr(_run, "SWEEPS", {"grow-aligned": SWEEPS["grow-aligned"]})
+    (tmp_path / "benchmarks.json").write_text('{"cuda a GPU": {}, "left over": 1}')
+    monkeypatch.setattr("bev3d.bench._page._cuda", lambda section: "the section of a GPU stays\n")
     before = torch.get_num_threads()
-    (timing,) = run_benchmarks(tmp_path, repeats=2, threads=before + 1)
+    section = run_benchmarks(tmp_path, quick=True)
     assert torch.get_num_threads() == before
-    assert timing.case == "a case"
     numbers = json.loads((tmp_path / "benchmarks.json").read_text())
-    assert numbers["timings"][0]["contestant"] == "ours"
-    assert {"processor", "cores", "torch", "numba"} <= set(numbers["machine"])
-    assert "| a case | ours |" in (tmp_path / "benchmarks.md").read_text()
+    assert list(numbers) == ["cpu", "cuda a GPU"]
+    assert numbers["cpu"]["cases"] == section["cases"]
+    assert {"processor", "cores", "torch", "numba", "load_average"} <= set(numbers["cpu"]["machine"])
+    assert "shapely" in numbers["cpu"]["packages"]
+    page = (tmp_path / "benchmarks.md").read_text()
+    for text in ("### a case", "| **ours** | 1 |", "1 of 1 met", "benchmarks/boxes.png", "the section of a GPU stays"):
+        assert text in page
+    assert (tmp_path / "benchmarks" / "boxes.png").stat().st_size > 1000
 
 
-def test_impossible_numbers_are_refused(tmp_path: Path) -> None:
+def test_case_of_an_absent_package_is_listed() -> None:
+    def absent(small: bool) -> Case:
+        raise ImportError("no such package")
+
+    outcome = run_cases({"a-case": absent}, SHORTEST, small=True)
+    assert outcome.skipped == {"a-case": "no such package"}
+    assert outcome.cases == []
+
+
+def test_impossible_wishes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="repeats: expected at least 2, got 1"):
         run_benchmarks(tmp_path, repeats=1)
-    with pytest.raises(UserError, match="threads: expected at least 1, got 0"):
-        run_benchmarks(tmp_path, threads=0)
+    with pytest.raises(UserError, match="only: expected a case or a part of its name, got 'nothing'; there are: "):
+        run_benchmarks(tmp_path, only=("nothing",))
     assert not list(tmp_path.iterdir())
+    assert list(choose({"nms": 1, "nms-circle": 2, "focal": 3}, ("nms",))) == ["nms", "nms-circle"]

@@ -1,0 +1,99 @@
+"""The parts of the page, each from the numbers as JSON holds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bev3d.bench._format import bytes_rate, duration, each, error_text, markdown_table, ratio, short
+
+__all__ = ["accuracy_table", "case_tables", "losses", "verdict_table"]
+
+Facts = dict[str, Any]
+
+
+def verdict_table(verdicts: list[Facts]) -> str:
+    """Limits beside numbers."""
+    rows = []
+    for v in verdicts:
+        sign = "≥" if v["at_least"] else "≤"
+        asked = f"{sign} {_quantity(v['bound'], v['quantity'])}"
+        measured = "not measured" if v["measured"] is None else _quantity(v["measured"], v["quantity"])
+        than = f" than {v['than']}" if v["quantity"] == "times faster" else ""
+        met = "met" if v["met"] else "**missed**"
+        rows.append((v["case"], v["contestant"], asked + than, measured, met))
+    reached = sum(v["met"] for v in verdicts)
+    table = markdown_table(("case", "contestant", "asked", "measured", ""), rows)
+    return f"{reached} of {len(verdicts)} met.\n\n{table}"
+
+
+def _quantity(value: float, quantity: str) -> str:
+    if quantity == "ms":
+        return duration(value)
+    if quantity == "ns an item":
+        return f"{short(value)} ns each"
+    if quantity == "error":
+        return f"error {error_text(value)}"
+    if quantity == "GB/s":
+        return f"{short(value)} GB/s"
+    return f"{ratio(value)} {'faster' if quantity == 'times faster' else 'one thread'}"
+
+
+def accuracy_table(rows: list[Facts] | None) -> str:
+    """Who gets pairs wrong."""
+    if rows is None:
+        return "Not measured: the sets of pairs come with the sources, not with the installed package."
+    cells = []
+    for row in rows:
+        name = f"**{row['contestant']}**" if row["ours"] else row["contestant"]
+        counts = (f"{row[key]:,}" for key in ("wrong", "silent", "outside"))
+        cells.append((name, *counts, short(row["greatest_error"]), row["worst_set"]))
+    header = ("contestant", "wrong", "no number", "outside [0, 1]", "greatest error", "most wrong on")
+    pairs = rows[0]["pairs"] if rows else 0
+    return f"Of {pairs:,} pairs, off by more than 1e-3:\n\n{markdown_table(header, cells)}"
+
+
+def baseline(case: Facts) -> Facts | None:
+    """Our first contestant that ran."""
+    return next((t for t in case["timings"] if t["ours"] and t["median_ms"] is not None), None)
+
+
+def case_tables(cases: list[Facts]) -> str:
+    """A table for each case."""
+    return "\n\n".join(f"### {case['name']}\n\n{_case_table(case)}" for case in cases)
+
+
+def _case_table(case: Facts) -> str:
+    base, with_error = baseline(case), any(t["error"] is not None for t in case["timings"])
+    rate, kept = case["moved_bytes"], case["error_name"]
+    article = "an" if case["unit"][0] in "aeiou" else "a"
+    header = ["contestant", "threads", "median", "quartiles", f"{article} {case['unit']}", "against the first"]
+    header += ["rate"] * bool(rate) + [kept] * with_error
+    rows = []
+    for t in case["timings"]:
+        name = f"**{t['contestant']}**" if t["ours"] else t["contestant"]
+        if t["median_ms"] is None:
+            rows.append([name, t["threads"], f"failed: {t['failure']}", *[""] * (len(header) - 3)])
+            continue
+        spread = f"{duration(t['lower_quartile_ms'])} to {duration(t['upper_quartile_ms'])}"
+        against = "" if base is None or t is base else ratio(t["median_ms"] / base["median_ms"])
+        row = [name, t["threads"], duration(t["median_ms"]), spread, each(t["median_ms"], case["items"]), against]
+        row += [bytes_rate(rate, t["median_ms"])] if rate else []
+        row += [error_text(t["error"])] if with_error else []
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
+def losses(cases: list[Facts]) -> str:
+    """Peers that were faster than our first contestant."""
+    found = []
+    for case in cases:
+        base = baseline(case)
+        if base is None:
+            continue
+        for t in case["timings"]:
+            if not t["ours"] and t["median_ms"] is not None and t["median_ms"] < base["median_ms"]:
+                gain = ratio(base["median_ms"] / t["median_ms"])
+                found.append((case["name"], t["contestant"], t["threads"], base["contestant"], gain))
+    if not found:
+        return "In no case of this run was another contestant faster than our first one."
+    return markdown_table(("case", "faster", "threads", "than", "by"), found)

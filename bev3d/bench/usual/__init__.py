@@ -1,0 +1,1 @@
+"""What is in common use, restated plainly: the usual kernels and the eager forms of losses and scatters."""
