@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from bev3d._check import check_boxes, check_same_device
-from bev3d_ops import _dispatch as ops
-from bev3d_ops._arrays import Array
+from bev3d_ops import _overlap_kinds as kinds
+from bev3d_ops._arrays import Array, kernel_arrays
+from bev3d_ops.cpu._overlap_pairwise import pairwise_overlap as pairwise_on_cpu
+from bev3d_ops.registered._overlap_pairwise import pairwise_overlap
 
 __all__ = ["pairwise_intersection_bev", "pairwise_iou_3d", "pairwise_iou_bev"]
 
@@ -14,8 +17,9 @@ __all__ = ["pairwise_intersection_bev", "pairwise_iou_3d", "pairwise_iou_bev"]
 def pairwise_iou_bev(a: Array, b: Array) -> Array:
     """Intersection over union of the footprints, seen from above, of every box of ``a`` with every box of ``b``.
 
-    Computed in float64 by the clamp integral: exact to rounding, always in [0, 1], exactly 0 where the
-    footprints are apart or touch. Not differentiable: :func:`bev3d.overlap.iou_bev` is, on aligned pairs.
+    By the clamp integral: exact to rounding, always in [0, 1], exactly 0 where the footprints are apart or touch.
+    NumPy arrays and tensors on the CPU are computed with in float64, tensors on CUDA in their own type (halves in
+    float32). Never has a gradient: :func:`bev3d.overlap.iou_bev` has one, on aligned pairs.
 
     Args:
         a: (N, 7 or 9), see :class:`bev3d.boxes.Box`.
@@ -23,23 +27,24 @@ def pairwise_iou_bev(a: Array, b: Array) -> Array:
 
     Returns:
         (N, M) in the (wider) dtype of the arguments. A box with a NaN, an infinity, or a length or width that
-        is not positive (at least 1e-40 m) has overlap 0 with every box; so has one beyond 1e40 m.
+        is not positive (at least 1e-40 m) has overlap 0 with every box; so has one beyond 1e40 m. On CUDA the two
+        limits of all types but float64 are 1e-12 m and 1e12 m.
 
     Raises:
         ValueError: wrong shapes, or different devices.
         TypeError: not floating-point arrays or tensors, or one of each.
     """
-    return _pairwise(a, b, ops.IOU_BEV)
+    return _pairwise(a, b, kinds.IOU_BEV)
 
 
 def pairwise_iou_3d(a: Array, b: Array) -> Array:
     """Intersection over union of the volumes; arguments and promises as :func:`pairwise_iou_bev`."""
-    return _pairwise(a, b, ops.IOU_3D)
+    return _pairwise(a, b, kinds.IOU_3D)
 
 
 def pairwise_intersection_bev(a: Array, b: Array) -> Array:
     """Area of intersection of the footprints, square metres; arguments and promises as :func:`pairwise_iou_bev`."""
-    return _pairwise(a, b, ops.INTERSECTION_BEV)
+    return _pairwise(a, b, kinds.INTERSECTION_BEV)
 
 
 def _pairwise(a: Array, b: Array, kind: int) -> Array:
@@ -51,4 +56,6 @@ def _pairwise(a: Array, b: Array, kind: int) -> Array:
         raise TypeError(f"b: expected a {type(a).__name__} as a, got {type(b).__name__}")
     if isinstance(a, torch.Tensor):
         check_same_device("b", b, "a", a)
-    return ops.pairwise_overlap(a, b, kind)
+        return pairwise_overlap(a, b, kind)
+    array_a, array_b = kernel_arrays(a, b)
+    return pairwise_on_cpu(array_a, array_b, kind).astype(np.result_type(a.dtype, b.dtype), copy=False)
