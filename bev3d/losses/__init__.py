@@ -7,6 +7,14 @@ from bev3d.losses._cross_entropy import CrossEntropy, cross_entropy
 from bev3d.losses._focal import FocalLoss, SoftmaxFocalLoss, focal_loss, softmax_focal_loss
 from bev3d.losses._gather_regression import GatherRegressionLoss, gather_regression_loss
 from bev3d.losses._heatmap_focal import HeatmapFocalLoss, heatmap_focal_loss
+from bev3d.losses._likelihood import (
+    GaussianNllLoss,
+    LaplaceNllLoss,
+    UncertaintySmoothL1Loss,
+    gaussian_nll_loss,
+    laplace_nll_loss,
+    uncertainty_smooth_l1_loss,
+)
 from bev3d.losses._normalise import num_pos
 from bev3d.losses._quality_focal import (
     DistributionFocalLoss,
@@ -18,34 +26,66 @@ from bev3d.losses._quality_focal import (
     quality_focal_loss,
     varifocal_loss,
 )
+from bev3d.losses._regression import (
+    BalancedL1Loss,
+    FocalL1Loss,
+    HuberLoss,
+    L1Loss,
+    L2Loss,
+    SmoothL1Loss,
+    balanced_l1_loss,
+    focal_l1_loss,
+    huber_loss,
+    l1_loss,
+    l2_loss,
+    smooth_l1_loss,
+)
 from bev3d.losses._rotated_iou import RotatedIouLoss, rotated_iou_loss
 
 __all__ = [
+    "BalancedL1Loss",
     "BinaryCrossEntropy",
     "CompositeLoss",
     "CompositeResult",
     "CornerLoss",
     "CrossEntropy",
     "DistributionFocalLoss",
+    "FocalL1Loss",
     "FocalLoss",
     "GatherRegressionLoss",
+    "GaussianNllLoss",
     "GeneralizedFocalLoss",
     "HeatmapFocalLoss",
+    "HuberLoss",
+    "L1Loss",
+    "L2Loss",
+    "LaplaceNllLoss",
     "QualityFocalLoss",
     "RotatedIouLoss",
+    "SmoothL1Loss",
     "SoftmaxFocalLoss",
+    "UncertaintySmoothL1Loss",
     "VarifocalLoss",
+    "balanced_l1_loss",
     "binary_cross_entropy",
     "corner_loss",
     "cross_entropy",
     "distribution_focal_loss",
+    "focal_l1_loss",
     "focal_loss",
     "gather_regression_loss",
+    "gaussian_nll_loss",
     "generalized_focal_loss",
     "heatmap_focal_loss",
+    "huber_loss",
+    "l1_loss",
+    "l2_loss",
+    "laplace_nll_loss",
     "num_pos",
     "quality_focal_loss",
     "rotated_iou_loss",
+    "smooth_l1_loss",
     "softmax_focal_loss",
+    "uncertainty_smooth_l1_loss",
     "varifocal_loss",
 ]

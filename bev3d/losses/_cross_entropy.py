@@ -65,7 +65,7 @@ class CrossEntropy(LossModule):
         super().__init__(cross_entropy, ignore_index=ignore_index, label_smoothing=label_smoothing)
         self.ignore_index = ignore_index
 
-    def count(self, pred: Tensor, target: Tensor) -> Tensor:
+    def count(self, pred: Tensor, target: Tensor, *more: Tensor) -> Tensor:
         """Labels that count."""
         return count_labelled(target, self.ignore_index)
 

@@ -82,7 +82,7 @@ class FocalLoss(LossModule):
     def __init__(self, *, alpha: float = 0.25, gamma: float = 2.0) -> None:
         super().__init__(focal_loss, alpha=alpha, gamma=gamma)
 
-    def count(self, pred: Tensor, target: Tensor) -> Tensor:
+    def count(self, pred: Tensor, target: Tensor, *more: Tensor) -> Tensor:
         """Entries that count."""
         return _count(pred, target)
 
@@ -151,7 +151,7 @@ class SoftmaxFocalLoss(LossModule):
         super().__init__(softmax_focal_loss, alpha=alpha, gamma=gamma, ignore_index=ignore_index)
         self.ignore_index = ignore_index
 
-    def count(self, pred: Tensor, target: Tensor) -> Tensor:
+    def count(self, pred: Tensor, target: Tensor, *more: Tensor) -> Tensor:
         """Labels that count."""
         return count_labelled(target, self.ignore_index)
 

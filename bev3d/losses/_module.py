@@ -16,7 +16,7 @@ class LossModule(nn.Module):
     """A loss function with its options, reduced.
 
     Args:
-        function: ``function(pred, target, **options)`` gives the unreduced map.
+        function: ``function(pred, target, *more, **options)`` gives the unreduced map.
         options: what the function is called with.
 
     A loss that leaves entries out says in :meth:`count` how many are left.
@@ -26,7 +26,7 @@ class LossModule(nn.Module):
         super().__init__()
         self.function, self.options = function, options
 
-    def count(self, pred: Tensor, target: Tensor) -> Tensor | None:
+    def count(self, pred: Tensor, target: Tensor, *more: Tensor) -> Tensor | None:
         """Entries that the mean is taken over, at least 1; None: all of the map."""
         return None
 
@@ -34,20 +34,20 @@ class LossModule(nn.Module):
         self,
         pred: Tensor,
         target: Tensor,
-        *,
+        *more: Tensor,
         weight: Tensor | None = None,
         avg_factor: Tensor | float | None = None,
     ) -> Tensor:
         """Sum of ``weight`` times the loss, over ``avg_factor``; where that is None, over the entries that count.
 
         Args:
-            pred, target: as the function takes them.
+            pred, target, more: as the function takes them.
             weight: broadcasts to the unreduced map; 0 leaves an entry out, even where its loss is not finite.
             avg_factor: such as the number of positives, at least 1.
         """
         if avg_factor is None:
-            avg_factor = self.count(pred, target)
-        return weighted_mean(self.function(pred, target, **self.options), weight, avg_factor)
+            avg_factor = self.count(pred, target, *more)
+        return weighted_mean(self.function(pred, target, *more, **self.options), weight, avg_factor)
 
     def extra_repr(self) -> str:
         """Shown by ``print(module)``."""
