@@ -120,5 +120,5 @@ def test_wrong_radius_labels_and_kind_are_named() -> None:
             nms_circle(boxes, scores, radius)
     with pytest.raises(TypeError, match="labels: expected an integer dtype, got float64"):
         batched_nms(boxes, scores, np.zeros(3), 0.5)
-    with pytest.raises(ValueError, match="kind: expected one of bev, circle, got 'diou'"):
-        batched_nms(boxes, scores, np.zeros(3, int), 0.5, kind="diou")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="kind: expected one of bev, circle, diou, got 'weighted'"):
+        batched_nms(boxes, scores, np.zeros(3, int), 0.5, kind="weighted")  # type: ignore[arg-type]
