@@ -6,6 +6,18 @@ from bev3d.losses._corner import CornerLoss, corner_loss
 from bev3d.losses._cross_entropy import CrossEntropy, cross_entropy
 from bev3d.losses._focal import FocalLoss, SoftmaxFocalLoss, focal_loss, softmax_focal_loss
 from bev3d.losses._gather_regression import GatherRegressionLoss, gather_regression_loss
+from bev3d.losses._heading import (
+    DirectionLoss,
+    SinCosLoss,
+    SinDifferenceLoss,
+    VelocityLoss,
+    direction_loss,
+    direction_targets,
+    sin_cos_loss,
+    sin_difference_loss,
+    velocity_loss,
+)
+from bev3d.losses._heading_bins import BinResidualLoss, MultibinLoss, bin_residual_loss, multibin_loss
 from bev3d.losses._heatmap_focal import HeatmapFocalLoss, heatmap_focal_loss
 from bev3d.losses._likelihood import (
     GaussianNllLoss,
@@ -44,11 +56,13 @@ from bev3d.losses._rotated_iou import RotatedIouLoss, rotated_iou_loss
 
 __all__ = [
     "BalancedL1Loss",
+    "BinResidualLoss",
     "BinaryCrossEntropy",
     "CompositeLoss",
     "CompositeResult",
     "CornerLoss",
     "CrossEntropy",
+    "DirectionLoss",
     "DistributionFocalLoss",
     "FocalL1Loss",
     "FocalLoss",
@@ -60,16 +74,23 @@ __all__ = [
     "L1Loss",
     "L2Loss",
     "LaplaceNllLoss",
+    "MultibinLoss",
     "QualityFocalLoss",
     "RotatedIouLoss",
+    "SinCosLoss",
+    "SinDifferenceLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
     "UncertaintySmoothL1Loss",
     "VarifocalLoss",
+    "VelocityLoss",
     "balanced_l1_loss",
+    "bin_residual_loss",
     "binary_cross_entropy",
     "corner_loss",
     "cross_entropy",
+    "direction_loss",
+    "direction_targets",
     "distribution_focal_loss",
     "focal_l1_loss",
     "focal_loss",
@@ -81,11 +102,15 @@ __all__ = [
     "l1_loss",
     "l2_loss",
     "laplace_nll_loss",
+    "multibin_loss",
     "num_pos",
     "quality_focal_loss",
     "rotated_iou_loss",
+    "sin_cos_loss",
+    "sin_difference_loss",
     "smooth_l1_loss",
     "softmax_focal_loss",
     "uncertainty_smooth_l1_loss",
     "varifocal_loss",
+    "velocity_loss",
 ]
