@@ -1,0 +1,143 @@
+"""``bev3d::dynamic_voxelize``, ``hard_voxels`` and ``group_points``, the one of them with a gradient.
+
+Each voxelisation is there twice: with results as long as there are voxels, and, ``_fixed``, with results whose shapes
+follow from the arguments, which captures in a CUDA graph and compiles into one graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bev3d_ops._arrays import kernel_arrays
+from bev3d_ops.cpu import _hard_voxels as hard_cpu
+from bev3d_ops.cpu import _voxels as cpu
+from bev3d_ops.cuda import _voxels as cuda
+from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.registered._library import register
+
+__all__ = [
+    "dynamic_voxelize",
+    "dynamic_voxelize_fixed",
+    "group_points",
+    "hard_voxels",
+    "hard_voxels_fixed",
+    "ungroup_points",
+]
+
+_ARGUMENTS = "Tensor points, Tensor? samples, float[] range_m, float[] voxel_size_m"
+_FOUR, _FIVE = "(Tensor, Tensor, Tensor, Tensor)", "(Tensor, Tensor, Tensor, Tensor, Tensor)"
+
+
+def _on_cpu(kernel: Callable[..., tuple[np.ndarray, ...]]) -> Callable[..., tuple[Tensor, ...]]:
+    def run(points: Tensor, samples: Tensor | None, *rest: Any) -> tuple[Tensor, ...]:
+        (array,) = kernel_arrays(points)
+        given = None if samples is None else samples.contiguous().numpy()
+        return tuple(torch.from_numpy(result) for result in kernel(array, given, *rest))
+
+    return run
+
+
+def _empty(points: Tensor, *shapes: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    return tuple(points.new_empty(shape, dtype=torch.int64) for shape in shapes)
+
+
+def _columns(samples: Tensor | None) -> int:
+    return 3 if samples is None else 4
+
+
+def _dynamic_fake(points: Tensor, samples: Tensor | None, *_: Any) -> tuple[Tensor, ...]:
+    context = torch.library.get_ctx()
+    voxels, inside = context.new_dynamic_size(), context.new_dynamic_size()
+    return _empty(points, (voxels, _columns(samples)), (points.shape[0],), (voxels + 1,), (inside,))
+
+
+def _dynamic_fixed_fake(points: Tensor, samples: Tensor | None, *_: Any) -> tuple[Tensor, ...]:
+    count = points.shape[0]
+    return _empty(points, (count, _columns(samples)), (count,), (count + 1,), (count,), (2,))
+
+
+def _hard_shapes(points: Tensor, samples: Tensor | None, rows: Any, max_points: Any) -> tuple[Tensor, ...]:
+    return _empty(points, (rows, max_points), (rows, _columns(samples)), (rows,), (points.shape[0],), (2,))
+
+
+def _hard_fake(points: Tensor, samples: Tensor | None, _: Any, __: Any, max_points: Any, *___: Any) -> Any:
+    return _hard_shapes(points, samples, torch.library.get_ctx().new_dynamic_size(), max_points)
+
+
+def _hard_fixed_fake(
+    points: Tensor, samples: Tensor | None, _: Any, __: Any, max_points: Any, max_voxels: Any, batch_size: Any
+) -> tuple[Tensor, ...]:
+    return _hard_shapes(points, samples, batch_size * max_voxels, max_points)
+
+
+def _group_cpu(points: Tensor, slots: Tensor) -> Tensor:
+    (array,) = kernel_arrays(points)
+    return torch.from_numpy(hard_cpu.group_points(array, slots.contiguous().numpy())).to(points.dtype)
+
+
+def _ungroup_cpu(grad: Tensor, slots: Tensor, points: int) -> Tensor:
+    (array,) = kernel_arrays(grad)
+    return torch.from_numpy(hard_cpu.ungroup_points(array, slots.contiguous().numpy(), points)).to(grad.dtype)
+
+
+def _keep_slots(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[1])
+    ctx.points = inputs[0].shape[0]
+
+
+dynamic_voxelize = register(
+    f"dynamic_voxelize({_ARGUMENTS}) -> {_FOUR}",
+    cpu=_on_cpu(cpu.dynamic_voxelize),
+    cuda=partial(cuda.dynamic_voxelize, cuda_launch),
+    fake=_dynamic_fake,
+)
+"""Cells (V, 3 or 4), voxel of each point (P,), starts (V + 1,) and order (n,): see bev3d.points.dynamic_voxelize."""
+
+dynamic_voxelize_fixed = register(
+    f"dynamic_voxelize_fixed({_ARGUMENTS}) -> {_FIVE}",
+    cpu=_on_cpu(cpu.dynamic_voxelize_fixed),
+    cuda=partial(cuda.dynamic_voxelize_fixed, cuda_launch),
+    fake=_dynamic_fixed_fake,
+)
+"""As ``dynamic_voxelize``, padded to P voxels, and (2,): V and n. Past the end: cells and order -1, starts n."""
+
+hard_voxels = register(
+    f"hard_voxels({_ARGUMENTS}, SymInt max_points, SymInt max_voxels) -> {_FIVE}",
+    cpu=_on_cpu(hard_cpu.hard_voxels),
+    cuda=partial(cuda.hard_voxels, cuda_launch),
+    fake=_hard_fake,
+)
+"""Slots (V, max_points) of point indices or -1, cells (V, 3 or 4), points of each voxel (V,), voxel of each point
+(P,) or -1, and (2,): points and voxels left out. See bev3d.points.voxelize."""
+
+hard_voxels_fixed = register(
+    f"hard_voxels_fixed({_ARGUMENTS}, SymInt max_points, SymInt max_voxels, SymInt batch_size) -> {_FIVE}",
+    cpu=_on_cpu(hard_cpu.hard_voxels),
+    cuda=partial(cuda.hard_voxels_fixed, cuda_launch),
+    fake=_hard_fixed_fake,
+)
+"""As ``hard_voxels`` for the samples below ``batch_size``, in ``batch_size * max_voxels`` rows, the last ones empty."""
+
+ungroup_points = register(
+    "ungroup_points(Tensor grad, Tensor slots, SymInt points) -> Tensor",
+    cpu=_ungroup_cpu,
+    cuda=partial(cuda.ungroup_points, cuda_launch),
+    fake=lambda grad, slots, points: grad.new_empty((points, grad.shape[2])),
+)
+"""grad (V, M, C) at slots (V, M), of which no two name one point -> (points, C)."""
+
+group_points = register(
+    "group_points(Tensor points, Tensor slots) -> Tensor",
+    cpu=_group_cpu,
+    cuda=partial(cuda.group_points, cuda_launch),
+    fake=lambda points, slots: points.new_empty((*slots.shape, points.shape[1])),
+    setup=_keep_slots,
+    backward=lambda ctx, grad: (ungroup_points(grad, ctx.saved_tensors[0], ctx.points), None),
+)
+"""points (P, C) at slots (V, M), of which no two name one point -> (V, M, C); 0 where a slot names none."""
