@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import njit
 
+from bev3d_ops._overlap_kinds import IOU_3D
 from bev3d_ops.cpu._overlap_block import BLOCK, ROWS, fill_block
+from bev3d_ops.cpu._overlap_fused import FUSED_ROWS, overlap_block, store_block
+from bev3d_ops.cpu._overlap_gradient import VALUE
 from bev3d_ops.cpu._overlap_pack import LARGEST_SINGLE_M, SMALLEST_SINGLE_M, pack, pack_slowly, turn, turn_single
 from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 from bev3d_ops.cpu._threads import run_in_ranges
 
-__all__ = ["aligned_overlap"]
+__all__ = ["aligned_overlap", "aligned_overlap_with_gradient"]
+
+LEAST_BLOCKS = 800  # that are worth a thread
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_exactly(block, a, b, first, kind, out):
     """BLOCK pairs in float64, whatever they hold."""
-    slowly = pack(block, a, b, first, LARGEST_M, SMALLEST_M) != 0
-    if slowly:
+    if pack(block, a, b, first, LARGEST_M, SMALLEST_M) != 0:
         pack_slowly(block, a, b, first)
-    turn(block, slowly)
+    turn(block)
     fill_block(block, kind, out)
 
 
@@ -44,31 +50,71 @@ def _fill_single(a, b, first, last, kind, out):
             _fill_exactly(exact, a, b, start, kind, part)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_form(a, b, first, last, kind, out):
+    """Whole blocks of any form, without the gradient that is found beside it."""
+    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(FUSED_ROWS * BLOCK, np.float64)
+    for start in range(first, last, BLOCK):
+        overlap_block(block, g, a, b, start, kind)
+        for k in range(BLOCK):
+            out[start + k] = g[VALUE * BLOCK + k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_gradient(a, b, first, last, kind, value, grad_a, grad_b):
+    """Whole blocks with their gradients."""
+    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(FUSED_ROWS * BLOCK, np.float64)
+    for start in range(first, last, BLOCK):
+        overlap_block(block, g, a, b, start, kind)
+        store_block(g, start, value, grad_a, grad_b)
+
+
 def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
     """Overlap of box i of ``a`` with box i of ``b``.
 
     Args:
         a: (N, >= 7) float32 or float64; columns from the eighth on are not read.
-        b: (N, >= 7), of the same dtype.
-        kind: ``INTERSECTION_BEV`` (square metres), ``IOU_BEV`` or ``IOU_3D``.
+        b: (N, >= 7), of the same dtype; the target.
+        kind: of bev3d_ops._overlap_kinds.
 
     Returns:
-        (N,) in the dtype of ``a``, computed in it (IoU of float32 errs by less than 2e-5). A box with a NaN, an
-        infinity, or a length or width that is not positive gives 0.
+        (N,) in the dtype of ``a``. Intersection and IoU of float32 are computed in float32 (IoU errs by less than
+        2e-5), all else in float64. A box with a NaN or an infinity, or beyond 1e40, gives 0 for intersection and IoU,
+        -1 for every other form; a size that is not positive counts as 0.
+    """
+    value = np.empty(len(a), a.dtype)
+    plain = _fill_single if a.dtype == np.float32 else _fill
+    fill = plain if kind <= IOU_3D else _fill_form
+    _run(a, b, lambda one, other, i, j, out: fill(one, other, i, j, kind, out[0]), [value])
+    return value
+
+
+def aligned_overlap_with_gradient(a: np.ndarray, b: np.ndarray, kind: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As :func:`aligned_overlap`, in float64 inside; also the derivatives by the seven columns of both, (N, 7) each."""
+    value, grads = np.empty(len(a), a.dtype), [np.empty((len(a), COLUMNS), a.dtype) for _ in range(2)]
+    flat = [value, *(grad.reshape(-1) for grad in grads)]
+    _run(a, b, lambda one, other, i, j, out: _fill_gradient(one, other, i, j, kind, *out), flat)
+    return value, grads[0], grads[1]
+
+
+def _run(a: np.ndarray, b: np.ndarray, fill: Callable[..., None], out: list[np.ndarray]) -> None:
+    """Call ``fill(a, b, first, last, out)`` over whole blocks of the flat boxes, and over a copy of the last one.
+
+    ``out``: flat arrays of one or seven numbers for each pair.
     """
     count = len(a)
-    out = np.empty(count, a.dtype)
-    fill = _fill_single if a.dtype == np.float32 else _fill
     one, other = (np.ascontiguousarray(boxes[:, :COLUMNS]).reshape(-1) for boxes in (a, b))
-    # a block reads one number more than its boxes: the last one is copied
+    # a block reads one number more than its boxes hold: the last one is copied
     whole = max(count - 1, 0) // BLOCK
-    run_in_ranges(lambda i, j: fill(one, other, i * BLOCK, j * BLOCK, kind, out), whole, 800)
-    rest = whole * BLOCK
-    if rest < count:
-        tail = np.zeros((2, COLUMNS * BLOCK + 1), a.dtype)
-        for row, boxes in zip(tail, (one, other), strict=True):
-            row[: COLUMNS * (count - rest)] = boxes[COLUMNS * rest :]
-        values = np.empty(BLOCK, a.dtype)
-        fill(tail[0], tail[1], 0, BLOCK, kind, values)
-        out[rest:] = values[: count - rest]
-    return out
+    run_in_ranges(lambda i, j: fill(one, other, i * BLOCK, j * BLOCK, out), whole, LEAST_BLOCKS)
+    done = whole * BLOCK
+    if done == count:
+        return
+    tail = np.zeros((2, COLUMNS * BLOCK + 1), a.dtype)
+    for row, boxes in zip(tail, (one, other), strict=True):
+        row[: COLUMNS * (count - done)] = boxes[COLUMNS * done :]
+    parts = [np.empty(BLOCK * (len(array) // count), a.dtype) for array in out]
+    fill(tail[0], tail[1], 0, BLOCK, parts)
+    for array, part in zip(out, parts, strict=True):
+        each = len(array) // count
+        array[each * done :] = part[: each * (count - done)]

@@ -22,8 +22,10 @@ __all__ = ["BLOCK", "FAST", "INTERSECTION_BEV", "IOU_3D", "IOU_BEV", "ROWS", "fi
 BLOCK = 64
 
 # Rows of a block: pair k of a buffer holds row r at r * BLOCK + k. The first eleven are as transpose_pairs writes them.
-DX, DY, DZ, AX, AY, AZ, BX, BY, BZ, YAW_A, YAW_B, C, S, OUT = range(14)
-ROWS = 14
+# C and S are the direction of B in A's frame, COS_A and SIN_A that of A; KNOWN is written only where some pair holds
+# what is no box.
+DX, DY, DZ, AX, AY, AZ, BX, BY, BZ, YAW_A, YAW_B, C, S, COS_A, SIN_A, KNOWN, OUT = range(17)
+ROWS = 17
 
 # No reassociation: results are the same on every machine that has a fused multiply-add.
 FAST = {"nnan", "ninf", "nsz", "arcp", "contract"}

@@ -10,9 +10,12 @@ from bev3d_ops.cpu._overlap_block import (
     AX,
     BLOCK,
     BX,
+    COS_A,
     DX,
     DY,
     FAST,
+    KNOWN,
+    SIN_A,
     YAW_A,
     YAW_B,
     C,
@@ -59,7 +62,7 @@ def _half(size):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def pack_slowly(block, a, b, first):
-    """As :func:`pack` for anything; a pair that holds what is no box becomes two points with a NaN for a yaw."""
+    """As :func:`pack` for anything; a pair that holds what is no box becomes two points, and KNOWN tells."""
     for k in range(BLOCK):
         i = COLUMNS * (first + k)
         good = _is_box(a, i) & _is_box(b, i)
@@ -68,8 +71,9 @@ def pack_slowly(block, a, b, first):
             block[(DX + row) * BLOCK + k] = difference if good else 0.0
             block[(AX + row) * BLOCK + k] = _half(float(a[i + 3 + row])) if good else 0.0
             block[(BX + row) * BLOCK + k] = _half(float(b[i + 3 + row])) if good else 0.0
-        block[YAW_A * BLOCK + k] = a[i + 6] if good else math.nan
+        block[YAW_A * BLOCK + k] = a[i + 6] if good else 0.0
         block[YAW_B * BLOCK + k] = b[i + 6] if good else 0.0
+        block[KNOWN * BLOCK + k] = 1.0 if good else 0.0
 
 
 @njit(inline="always")
@@ -97,29 +101,26 @@ def _turn_near(block):
         sin_b, cos_b = sin_cos(block[YAW_B * BLOCK + i] - yaw_a)
         block[DX * BLOCK + i] = cos_a * x + sin_a * y
         block[DY * BLOCK + i] = cos_a * y - sin_a * x
-        block[C * BLOCK + i] = cos_b
-        block[S * BLOCK + i] = sin_b
+        block[C * BLOCK + i], block[S * BLOCK + i] = cos_b, sin_b
+        block[COS_A * BLOCK + i], block[SIN_A * BLOCK + i] = cos_a, sin_a
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _turn_far(block):
     for i in range(BLOCK):
         yaw, x, y = block[YAW_A * BLOCK + i], block[DX * BLOCK + i], block[DY * BLOCK + i]
-        if yaw != yaw:  # no box
-            yaw = 0.0
         turned = block[YAW_B * BLOCK + i] - yaw
-        block[DX * BLOCK + i] = math.cos(yaw) * x + math.sin(yaw) * y
-        block[DY * BLOCK + i] = math.cos(yaw) * y - math.sin(yaw) * x
+        cos_a, sin_a = math.cos(yaw), math.sin(yaw)
+        block[DX * BLOCK + i] = cos_a * x + sin_a * y
+        block[DY * BLOCK + i] = cos_a * y - sin_a * x
+        block[COS_A * BLOCK + i], block[SIN_A * BLOCK + i] = cos_a, sin_a
         block[C * BLOCK + i], block[S * BLOCK + i] = math.cos(turned), math.sin(turned)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def turn(block, slowly):
-    """Turn the centres' difference into A's frame, and fill C and S with the direction of B in it.
-
-    ``slowly``: rows are of pack_slowly.
-    """
-    if slowly or _count_far(block, FAR) > 0:
+def turn(block):
+    """Turn the centres' difference into A's frame, and fill the directions of A and of B in A's frame."""
+    if _count_far(block, FAR) > 0:
         _turn_far(block)
     else:
         _turn_near(block)

@@ -1,4 +1,4 @@
-"""Eight pairs of boxes from rows to columns, in vector registers.
+"""Eight pairs of boxes from rows to columns and gradients back to rows, in vector registers.
 
 Written one value after the other this costs as much as the overlap itself, and Numba has no shuffles of its own:
 hence a little LLVM, which every processor's back end turns into what it has.
@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "transpose_pairs"]
+__all__ = ["COLUMNS", "LANES", "store_gradients", "transpose_pairs"]
 
 LANES = 8
 COLUMNS = 7  # of a box; a row is read with one number of the next one
@@ -69,11 +69,63 @@ def _transpose(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     for row, vector in enumerate([*mixed[:3], *sizes, mixed[6], rest[3]]):
         place = builder.add(builder.mul(width, ir.Constant(width.type, row)), column)
         pointer = builder.bitcast(builder.gep(out, [place]), target.as_pointer())
-        builder.store(vector, pointer, align=scalar_size(scalar))
+        builder.store(vector, pointer, align=_scalar_size(scalar))
     return _count_bad(builder, rows_a, rows_b, largest)
 
 
-def scalar_size(scalar: Any) -> int:
+def _store_gradients(typingctx: Any, block: Any, width: Any, column: Any, out_a: Any, out_b: Any, first: Any) -> Any:
+    """Write the gradients of eight pairs, seven numbers for each box, to the flat ``out_a`` and ``out_b``.
+
+    Rows of ``block``: x, y, z of b (minus them are a's); yaw of b; length, width, height of a; those of b; and two rows
+    on, yaw of a.
+
+    Args:
+        block: one-dimensional, float64, rows ``width`` long.
+        width, column: integers; the pairs stand from place ``column`` on.
+        out_a, out_b: float64 or float32.
+        first: index of the first number to write.
+    """
+    signature = types.void(block, types.int64, types.int64, out_a, out_b, types.int64)
+    return signature, _store
+
+
+def _store(context: Any, builder: Any, signature: Any, args: Any) -> None:
+    block_type, _, _, a_type, b_type, _ = signature.args
+    block, width, column, out_a, out_b, first = args
+    wide, narrow = (ir.VectorType(context.get_data_type(t.dtype), LANES) for t in (block_type, a_type))
+    data = context.make_array(block_type)(context, builder, block).data
+
+    def load(row: int) -> Any:
+        place = builder.add(builder.mul(width, ir.Constant(width.type, row)), column)
+        pointer = builder.bitcast(builder.gep(data, [place]), wide.as_pointer())
+        vector = builder.load(pointer, align=_scalar_size(wide.element))
+        return vector if wide == narrow else builder.fptrunc(vector, narrow)
+
+    shift = [load(row) for row in range(3)]
+    zero = _splat(builder, narrow.element(0.0), narrow)
+    against = [builder.fsub(zero, vector) for vector in shift]
+    sizes = [load(row) for row in range(4, 10)]
+    for array_type, array, columns in (
+        (a_type, out_a, [*against, *sizes[:3], load(11), zero]),
+        (b_type, out_b, [*shift, *sizes[3:], load(3), zero]),
+    ):
+        out = context.make_array(array_type)(context, builder, array).data
+        for k, row in enumerate(_transposed(builder, columns)):
+            _store_row(builder, out, builder.add(first, ir.Constant(first.type, COLUMNS * k)), row)
+
+
+def _store_row(builder: Any, out: Any, place: Any, row: Any) -> None:
+    """Seven lanes as two fours, one number twice: a store of eight would reach into the next row."""
+    four = ir.VectorType(row.type.element, 4)
+    for start in (0, 3):
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), 4), list(range(start, start + 4)))
+        part = builder.shuffle_vector(row, row, lanes)
+        index = builder.add(place, ir.Constant(place.type, start))
+        pointer = builder.bitcast(builder.gep(out, [index]), four.as_pointer())
+        builder.store(part, pointer, align=_scalar_size(row.type.element))
+
+
+def _scalar_size(scalar: Any) -> int:
     """Bytes of a float or double of LLVM."""
     return 8 if isinstance(scalar, ir.DoubleType) else 4
 
@@ -86,7 +138,7 @@ def _load_rows(
     for k in range(LANES):
         place = builder.add(first, ir.Constant(first.type, COLUMNS * k))
         pointer = builder.bitcast(builder.gep(data, [place]), source.as_pointer())
-        row = builder.load(pointer, align=scalar_size(source.element))
+        row = builder.load(pointer, align=_scalar_size(source.element))
         rows.append(row if source == target else builder.fpext(row, target))
     return rows
 
@@ -108,7 +160,7 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
 def _count_bad(builder: Any, rows_a: list[Any], rows_b: list[Any], largest: Any) -> Any:
     """Whether a sum of magnitudes is too large or NaN; the mask of the lanes as an integer."""
     vector = rows_a[0].type
-    integers = ir.VectorType(ir.IntType(8 * scalar_size(vector.element)), LANES)
+    integers = ir.VectorType(ir.IntType(8 * _scalar_size(vector.element)), LANES)
     mask = ir.Constant(integers, [2 ** (integers.element.width - 1) - 1] * LANES)
     total = None
     for row in (*rows_a, *rows_b):
@@ -128,3 +180,4 @@ def _splat(builder: Any, value: Any, vector: Any) -> Any:
 
 
 transpose_pairs: Any = intrinsic(_transpose_pairs)
+store_gradients: Any = intrinsic(_store_gradients)

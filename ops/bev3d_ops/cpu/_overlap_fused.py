@@ -1,0 +1,140 @@
+"""Every form of overlap with its gradient, for a block of pairs at once."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from bev3d_ops._overlap_kinds import (
+    CIOU_3D,
+    CIOU_BEV,
+    EIOU_3D,
+    EIOU_BEV,
+    GIOU_3D,
+    GIOU_BEV,
+    GIOU_HULL_BEV,
+    INTERSECTION_BEV,
+    IOU_3D,
+)
+from bev3d_ops.cpu._overlap_block import AX, BLOCK, BZ, COS_A, DX, DY, FAST, KNOWN, SIN_A
+from bev3d_ops.cpu._overlap_enclosing import add_aspect, add_distance, add_enclosing_area, add_sizes
+from bev3d_ops.cpu._overlap_gradient import (
+    G_AX,
+    G_BZ,
+    G_PHI,
+    G_ROWS,
+    G_X,
+    G_Y,
+    VALUE,
+    fill_area_gradient,
+    to_iou_3d,
+    to_iou_bev,
+)
+from bev3d_ops.cpu._overlap_hull import add_hull_area
+from bev3d_ops.cpu._overlap_pack import pack, pack_slowly, turn
+from bev3d_ops.cpu._overlap_transpose import COLUMNS, LANES, store_gradients
+from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
+
+__all__ = ["FUSED_ROWS", "overlap_block", "store_block"]
+
+G_YAW_A = G_ROWS  # where store_gradients expects it
+FUSED_ROWS = G_ROWS + 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_local(block, g, kind):
+    """Value and local gradient of every pair."""
+    fill_area_gradient(block, g)
+    if kind == INTERSECTION_BEV:
+        return
+    high = 1.0 if kind % 2 == 0 else 0.0
+    if kind % 2 == 0:
+        to_iou_3d(block, g)
+    else:
+        to_iou_bev(block, g)
+    if kind <= IOU_3D:
+        return
+    if kind in (GIOU_BEV, GIOU_3D):
+        add_enclosing_area(block, g, high)
+    elif kind >= GIOU_HULL_BEV:
+        add_hull_area(block, g, high)
+    else:
+        if kind in (CIOU_BEV, CIOU_3D):
+            add_aspect(block, g)
+        add_distance(block, g, high)
+        if kind in (EIOU_BEV, EIOU_3D):
+            add_sizes(block, g, high)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _to_world(block, g):
+    """From local parameters to columns of boxes: half sizes to sizes, A's frame to the world's, phi to both yaws."""
+    for i in range(BLOCK):
+        x, y = g[G_X * BLOCK + i], g[G_Y * BLOCK + i]
+        c, s = block[COS_A * BLOCK + i], block[SIN_A * BLOCK + i]
+        turned = g[G_PHI * BLOCK + i] + block[DX * BLOCK + i] * y - block[DY * BLOCK + i] * x
+        g[G_YAW_A * BLOCK + i] = -turned
+        g[G_X * BLOCK + i], g[G_Y * BLOCK + i] = c * x - s * y, s * x + c * y
+        for row in range(G_AX, G_BZ + 1):
+            g[row * BLOCK + i] *= 0.5
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _count_flat(block):
+    """How many half sizes are 0."""
+    flat = 0
+    for k in range(AX * BLOCK, (BZ + 1) * BLOCK):
+        flat += 1 if block[k] == 0.0 else 0
+    return flat
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hold_negative_sizes(g, a, b, first):
+    """No gradient for a size below 0, which counts as 0 whatever it is; a size of 0 keeps that of growing."""
+    for k in range(BLOCK):
+        for row in range(3):
+            if a[COLUMNS * (first + k) + 3 + row] < 0.0:
+                g[(G_AX + row) * BLOCK + k] = 0.0
+            if b[COLUMNS * (first + k) + 3 + row] < 0.0:
+                g[(G_AX + 3 + row) * BLOCK + k] = 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hold_unknown(block, g, kind):
+    """The least value, and no gradient, for a pair that holds what is no box."""
+    for k in range(BLOCK):
+        if block[KNOWN * BLOCK + k] == 0.0:
+            for row in range(FUSED_ROWS):
+                g[row * BLOCK + k] = 0.0
+            g[VALUE * BLOCK + k] = 0.0 if kind <= IOU_3D else -1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def overlap_block(block, g, a, b, first, kind):
+    """Fill ``g`` with the values (row VALUE) and gradients of BLOCK pairs from box ``first`` on.
+
+    Args:
+        block: (ROWS * BLOCK,) float64, for use inside.
+        g: (FUSED_ROWS * BLOCK,) float64.
+        a, b: flat and contiguous, seven numbers for each box, readable one number beyond the block.
+        first: number of the first box.
+        kind: of bev3d_ops._overlap_kinds.
+    """
+    slowly = pack(block, a, b, first, LARGEST_M, SMALLEST_M) != 0
+    if slowly:
+        pack_slowly(block, a, b, first)
+    turn(block)
+    _fill_local(block, g, kind)
+    _to_world(block, g)
+    if _count_flat(block) > 0:
+        _hold_negative_sizes(g, a, b, first)
+    if slowly:
+        _hold_unknown(block, g, kind)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def store_block(g, first, value, grad_a, grad_b):
+    """Copy what overlap_block found to (N,) and to flat (7 N,) each, from pair ``first`` on."""
+    for k in range(BLOCK):
+        value[first + k] = g[VALUE * BLOCK + k]
+    for k in range(0, BLOCK, LANES):
+        store_gradients(g, BLOCK, k, grad_a, grad_b, COLUMNS * (first + k))
