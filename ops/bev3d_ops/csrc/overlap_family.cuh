@@ -8,7 +8,8 @@ template <typename T> struct Extent { T size, by_centre, by_half; };
 
 template <typename T> HD Extent<T> extent_along(T centre, T half, T own) {
     const T top = share_of(centre + half, own), bottom = share_of(-own, centre - half);
-    return {max_of(centre + half, own) - min_of(centre - half, -own), top - bottom, top + bottom};
+    const T size = max_of(centre + half, own) - min_of(centre - half, -own);
+    return {size < Limits<T>::smallest ? T(0) : size, top - bottom, top + bottom};
 }
 
 // Derivatives of a term by what lies in the target's frame
@@ -64,9 +65,12 @@ HD void add_to_columns(PairGradient<T>& g, const FrameGradient<T>& f, const Fram
 template <typename T>
 HD T giou_term(const Rectangle<T>& a, const Rectangle<T>& b, const Frame<T>& r, const Enclosing<T>& e, bool in_3d,
                bool by_hull, T iou, PairGradient<T>& g, FrameGradient<T>& f) {
-    Hull<T> hull{e.x.size * e.y.size, 0, 0, 0, 0, 0, 0, 0};
+    const T boxed = e.x.size * e.y.size;
+    Hull<T> hull{boxed, 0, 0, 0, 0, 0, 0, 0};
     if (by_hull) hull = hull_of(r);
-    const T enclosing = hull.area * (in_3d ? e.z.size : T(1));
+    // the hull of two lines in one is an area of rounding only
+    const T area = boxed > T(0) && hull.area > Limits<T>::eps * boxed ? hull.area : T(0);
+    const T enclosing = area * (in_3d ? e.z.size : T(1));
     const T sizes = extent_of(a, in_3d) + extent_of(b, in_3d);
     const T filled = enclosing > T(0) ? sizes / (T(1) + iou) / enclosing : T(0);
     if (!(enclosing > T(0)) || filled > T(1)) return filled > T(1) ? T(0) : T(-1);
@@ -79,7 +83,7 @@ HD T giou_term(const Rectangle<T>& a, const Rectangle<T>& b, const Frame<T>& r, 
         return filled - T(1);
     }
     add_extents(f, r, e, T(0), T(0), wz);
-    const T w = -filled / hull.area;
+    const T w = -filled / area;
     f.x += w * hull.x, f.y += w * hull.y, f.turn += w * hull.turn;
     f.length += T(0.5) * w * hull.length, f.width += T(0.5) * w * hull.width;
     f.target_length += T(0.5) * w * hull.target_length, f.target_width += T(0.5) * w * hull.target_width;
