@@ -59,7 +59,7 @@ def append_sweep(scan, transform, half_width_m, intensity_scale, lag_s, out, sta
 
 
 @njit(cache=True, nogil=True)
-def _transform(points, offsets, transforms, lags, half_width_m, intensity_scale, out, keep, first, last):
+def _transform(points, offsets, transforms, lags_s, half_width_m, intensity_scale, out, keep, first, last):
     columns = out.shape[1] - 1
     scale = points.dtype.type(intensity_scale)
     for sweep in range(len(transforms)):
@@ -71,7 +71,7 @@ def _transform(points, offsets, transforms, lags, half_width_m, intensity_scale,
                 out[i, 3] = points[i, 3] * scale
             for column in range(4, columns):
                 out[i, column] = points[i, column]
-            out[i, columns] = lags[sweep]
+            out[i, columns] = lags_s[sweep]
             keep[i] = not ((abs(x) < half_width_m) & (abs(y) < half_width_m))
     for i in range(max(offsets[len(transforms)], first), last):  # of no sweep
         out[i] = 0.0
@@ -82,7 +82,7 @@ def transform_sweeps(
     points: np.ndarray,
     offsets: np.ndarray,
     transforms: np.ndarray,
-    lags: np.ndarray,
+    lags_s: np.ndarray,
     columns: int,
     half_width_m: float,
     intensity_scale: float,
@@ -93,7 +93,7 @@ def transform_sweeps(
         points: (P, C) float32 or float64, C-contiguous: x, y, z and, where C > 3, intensity and more.
         offsets: (S + 1) int64, rising from 0 to at most P: points offsets[s] to offsets[s + 1] are of sweep s.
         transforms: (S, 4, 4) float64.
-        lags: (S) float64, seconds.
+        lags_s: (S) float64, seconds.
         columns: 3 to C, how many of the points' columns stay.
         half_width_m: points with \\|x\\| and \\|y\\| below it, in their own frame, are not kept.
         intensity_scale: factor on column 3.
@@ -106,7 +106,7 @@ def transform_sweeps(
     keep = np.empty(len(points), np.bool_)
     run_in_ranges(
         lambda i, j: _transform(
-            points, offsets, transforms, lags, float(half_width_m), float(intensity_scale), out, keep, i, j
+            points, offsets, transforms, lags_s, float(half_width_m), float(intensity_scale), out, keep, i, j
         ),
         len(points),
         _POINTS_PER_THREAD,

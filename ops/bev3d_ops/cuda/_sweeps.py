@@ -15,13 +15,13 @@ def transform_sweeps(
     points: Tensor,
     offsets: Tensor,
     transforms: Tensor,
-    lags: Tensor,
+    lags_s: Tensor,
     columns: int,
     half_width_m: float,
     intensity_scale: float,
 ) -> tuple[Tensor, Tensor]:
     """See :data:`bev3d_ops.registered._sweeps.transform_sweeps`."""
-    inputs = [value.contiguous() for value in (points, offsets, transforms, lags)]
+    inputs = [value.contiguous() for value in (points, offsets, transforms, lags_s)]
     out = points.new_empty((len(points), columns + 1))
     keep = points.new_empty(len(points), dtype=torch.bool)
     sizes = len(points), len(transforms), points.shape[1], columns

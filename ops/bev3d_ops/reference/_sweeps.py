@@ -12,7 +12,7 @@ def transform_sweeps(
     points: Tensor,
     offsets: Tensor,
     transforms: Tensor,
-    lags: Tensor,
+    lags_s: Tensor,
     columns: int,
     half_width_m: float,
     intensity_scale: float,
@@ -27,7 +27,7 @@ def transform_sweeps(
     transform = transforms[sweep]
     moved = (transform[:, :3, :3] @ points[:, :3, None].double())[..., 0] + transform[:, :3, 3]
     scale = points.new_tensor([intensity_scale] + [1.0] * max(columns - 4, 0))[: columns - 3]
-    lag = lags[sweep, None].to(points.dtype)
+    lag = lags_s[sweep, None].to(points.dtype)
     out = torch.cat([moved.to(points.dtype), points[:, 3:columns] * scale, lag], dim=1)
     on_vehicle = (points[:, :2].double().abs() < half_width_m).all(dim=1)
     return torch.where(has_sweep[:, None], out, torch.zeros_like(out)), has_sweep & ~on_vehicle
