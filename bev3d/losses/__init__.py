@@ -1,11 +1,13 @@
 """Losses: a function each, unreduced by default, and a module of the same name that reduces."""
 
 from bev3d.losses._binary_cross_entropy import BinaryCrossEntropy, binary_cross_entropy
+from bev3d.losses._centerness import CenternessLoss, ObjectnessLoss, centerness_loss, centerness_target, objectness_loss
 from bev3d.losses._composite import CompositeLoss, CompositeResult
 from bev3d.losses._corner import CornerLoss, corner_loss
 from bev3d.losses._cross_entropy import CrossEntropy, cross_entropy
 from bev3d.losses._focal import FocalLoss, SoftmaxFocalLoss, focal_loss, softmax_focal_loss
 from bev3d.losses._gather_regression import GatherRegressionLoss, gather_regression_loss
+from bev3d.losses._ghm import GhmClassificationLoss, GhmRegressionLoss, ghm_classification_loss, ghm_regression_loss
 from bev3d.losses._heading import (
     DirectionLoss,
     SinCosLoss,
@@ -27,6 +29,7 @@ from bev3d.losses._likelihood import (
     laplace_nll_loss,
     uncertainty_smooth_l1_loss,
 )
+from bev3d.losses._mining import MultiboxLoss, hard_negative_mining, multibox_loss
 from bev3d.losses._normalise import num_pos
 from bev3d.losses._quality_focal import (
     DistributionFocalLoss,
@@ -53,11 +56,13 @@ from bev3d.losses._regression import (
     smooth_l1_loss,
 )
 from bev3d.losses._rotated_iou import RotatedIouLoss, rotated_iou_loss
+from bev3d.losses._seesaw import SeesawLoss, seesaw_loss
 
 __all__ = [
     "BalancedL1Loss",
     "BinResidualLoss",
     "BinaryCrossEntropy",
+    "CenternessLoss",
     "CompositeLoss",
     "CompositeResult",
     "CornerLoss",
@@ -69,14 +74,19 @@ __all__ = [
     "GatherRegressionLoss",
     "GaussianNllLoss",
     "GeneralizedFocalLoss",
+    "GhmClassificationLoss",
+    "GhmRegressionLoss",
     "HeatmapFocalLoss",
     "HuberLoss",
     "L1Loss",
     "L2Loss",
     "LaplaceNllLoss",
     "MultibinLoss",
+    "MultiboxLoss",
+    "ObjectnessLoss",
     "QualityFocalLoss",
     "RotatedIouLoss",
+    "SeesawLoss",
     "SinCosLoss",
     "SinDifferenceLoss",
     "SmoothL1Loss",
@@ -87,6 +97,8 @@ __all__ = [
     "balanced_l1_loss",
     "bin_residual_loss",
     "binary_cross_entropy",
+    "centerness_loss",
+    "centerness_target",
     "corner_loss",
     "cross_entropy",
     "direction_loss",
@@ -97,15 +109,21 @@ __all__ = [
     "gather_regression_loss",
     "gaussian_nll_loss",
     "generalized_focal_loss",
+    "ghm_classification_loss",
+    "ghm_regression_loss",
+    "hard_negative_mining",
     "heatmap_focal_loss",
     "huber_loss",
     "l1_loss",
     "l2_loss",
     "laplace_nll_loss",
     "multibin_loss",
+    "multibox_loss",
     "num_pos",
+    "objectness_loss",
     "quality_focal_loss",
     "rotated_iou_loss",
+    "seesaw_loss",
     "sin_cos_loss",
     "sin_difference_loss",
     "smooth_l1_loss",

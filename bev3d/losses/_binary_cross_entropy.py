@@ -9,15 +9,16 @@ from bev3d.losses._inputs import check_broadcast, check_prediction, check_unit_i
 from bev3d.losses._module import LossModule
 from bev3d.losses._reduce import Reduction, reduce_loss
 
-__all__ = ["BinaryCrossEntropy", "binary_cross_entropy"]
+__all__ = ["BinaryCrossEntropy", "binary_cross_entropy", "entropy_of_logits"]
 
 
 def binary_cross_entropy(pred: Tensor, target: Tensor, *, reduction: Reduction = "none") -> Tensor:
     """Binary cross entropy of a logit x with a label y, which may be soft.
 
-        max(x, 0) - x y + log(1 + e^-|x|)
+        max(x, 0) - x y + log(1 + e^-|x|) = -y log sigmoid(x) - (1 - y) log sigmoid(-x)
 
-    The form is exact for any logit; that in probabilities is -inf or NaN once the sigmoid rounds to 0 or 1.
+    The second form is what is computed: exact for any logit, while that in probabilities is -inf or NaN once the
+    sigmoid rounds to 0 or 1, and PyTorch's (1 - y) x - log sigmoid(x) loses the small losses of sure negatives.
 
     Args:
         pred: (...) logits.
@@ -35,8 +36,7 @@ def binary_cross_entropy(pred: Tensor, target: Tensor, *, reduction: Reduction =
     check_broadcast("target", target, "pred", pred)
     check_unit_interval("target", target)
     logits, labels = in_float32(pred, target)
-    loss = functional.binary_cross_entropy_with_logits(logits, labels.expand_as(logits), reduction="none")
-    return reduce_loss(loss, reduction)
+    return reduce_loss(entropy_of_logits(logits, labels), reduction)
 
 
 class BinaryCrossEntropy(LossModule):
@@ -44,3 +44,8 @@ class BinaryCrossEntropy(LossModule):
 
     def __init__(self) -> None:
         super().__init__(binary_cross_entropy)
+
+
+def entropy_of_logits(logits: Tensor, labels: Tensor) -> Tensor:
+    """The map of :func:`binary_cross_entropy`, unchecked."""
+    return -labels * functional.logsigmoid(logits) - (1 - labels) * functional.logsigmoid(-logits)

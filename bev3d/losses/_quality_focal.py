@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bev3d._check import check_choice
+from bev3d.losses._binary_cross_entropy import entropy_of_logits
 from bev3d.losses._inputs import check_broadcast, check_prediction, check_unit_interval, in_float32
 from bev3d.losses._module import LossModule
 from bev3d.losses._reduce import Reduction, reduce_loss
@@ -43,7 +44,7 @@ def quality_focal_loss(pred: Tensor, target: Tensor, *, beta: float = 2.0, reduc
     """
     logits, quality = _scores(pred, target, beta, "beta", reduction)
     distance = _power((quality - logits.sigmoid()).abs(), beta)
-    entropy = functional.binary_cross_entropy_with_logits(logits, quality, reduction="none")
+    entropy = entropy_of_logits(logits, quality)
     return reduce_loss(distance * entropy, reduction)
 
 
@@ -82,7 +83,7 @@ def varifocal_loss(
         TypeError: predictions that are not floating-point tensors.
     """
     logits, quality = _scores(pred, target, gamma, "gamma", reduction)
-    positive = quality * functional.binary_cross_entropy_with_logits(logits, quality, reduction="none")
+    positive = quality * entropy_of_logits(logits, quality)
     negative = -alpha * torch.exp(gamma * functional.logsigmoid(logits)) * functional.logsigmoid(-logits)
     return reduce_loss(torch.where(quality > 0, positive, negative), reduction)
 
