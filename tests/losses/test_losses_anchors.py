@@ -76,8 +76,8 @@ def test_multibox_is_divided_by_the_positives() -> None:
 
 
 def test_harmonised_bins_weigh_the_same() -> None:
-    logits = torch.cat([torch.full((90,), -6.0), torch.full((10,), 1.0)])
-    labels = torch.zeros(100)
+    logits = torch.cat([torch.full((90,), -6.0), torch.full((10,), 1.0)]).double()
+    labels = torch.zeros(100, dtype=torch.float64)
     entropy = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     weight = ghm_classification_loss(logits, labels) / entropy
     assert weight[:90].sum() == pytest.approx(weight[90:].sum().item(), rel=1e-5)
