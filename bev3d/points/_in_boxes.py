@@ -2,59 +2,92 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from bev3d._check import check_boxes
-from bev3d_ops._arrays import Array, kernel_arrays, like
-from bev3d_ops.cpu import _points as kernels
+from bev3d.points._check import Array, as_index, as_tensors, check_points, give_back
+from bev3d_ops.registered import _points as ops
 
-__all__ = ["count_points_in_boxes", "points_in_boxes"]
+__all__ = ["count_points_in_boxes", "points_in_boxes", "points_in_boxes_mask", "points_in_boxes_pairs"]
 
 
-def points_in_boxes(points: Array, boxes: Array) -> Array:
+def points_in_boxes(
+    points: Array, boxes: Array, *, point_batch: Array | None = None, box_batch: Array | None = None
+) -> Array:
     """Give each point the first box that holds it.
 
-    A box is closed: a point on a face, edge or corner lies inside. The test turns the point into the box's
-    frame in float64, whatever the dtype, and compares with half the length, width and height. A box with a
-    negative size, a NaN or an infinity holds nothing, and a point with a NaN lies nowhere.
+    A box is closed: a point on a face, edge or corner lies inside. The test is, in float64 whatever the dtype, with
+    every operation rounded once,
+
+        |dx cos(yaw) + dy sin(yaw)| <= length / 2,  |dy cos(yaw) - dx sin(yaw)| <= width / 2,  |dz| <= height / 2
+
+    with d = point - centre; on a GPU the cosine and the sine may differ in their last bit. A box with a negative
+    size, a NaN or an infinity holds nothing, one of size 0 the points at its place, and a point with a NaN or an
+    infinity lies nowhere. Of several boxes that hold a point the one of lowest index wins. No gradient.
 
     Args:
         points: (P, >= 3), x, y, z in metres; further columns are not read.
-        boxes: (N, 7 or 9), see :class:`bev3d.boxes.Box`.
+        boxes: (N, 7 or 9), see :class:`bev3d.boxes.Box`; the same kind of array on the same device.
+        point_batch: (P,) integers, the sample of each point, where points and boxes of several samples lie together:
+            they meet within a sample only. Given with ``box_batch`` or not at all.
+        box_batch: (N,) integers, the sample of each box.
 
     Returns:
-        (P,) int64: the lowest index of a box that holds the point, or -1. A tensor on the device of
-        ``points`` where that is a tensor, else a NumPy array. Computed on the CPU.
+        (P,) int64: the lowest index of a box that holds the point, or -1. The kind of array and the device of
+        ``points``.
 
     Raises:
-        ValueError: wrong shapes.
-        TypeError: not floating-point arrays or tensors.
+        ValueError: wrong shapes, different devices, or only one of the two batches.
+        TypeError: not floating-point arrays or tensors, one of each, or batches that are not integers.
     """
-    _check(points, boxes)
-    return like(kernels.points_in_boxes(*kernel_arrays(points, boxes)), points)
+    return _run(ops.points_in_boxes, points, boxes, point_batch, box_batch)
 
 
-def count_points_in_boxes(points: Array, boxes: Array) -> Array:
-    """Number of points in each box; a point in several boxes counts in each.
+def points_in_boxes_mask(
+    points: Array, boxes: Array, *, point_batch: Array | None = None, box_batch: Array | None = None
+) -> Array:
+    """Whether each box holds each point: (P, N) bool. Arguments, border and errors as :func:`points_in_boxes`."""
+    return _run(ops.points_in_boxes_mask, points, boxes, point_batch, box_batch)
 
-    The rule of the border and the arguments are those of :func:`points_in_boxes`.
+
+def points_in_boxes_pairs(
+    points: Array, boxes: Array, *, point_batch: Array | None = None, box_batch: Array | None = None
+) -> Array:
+    """Every point with every box that holds it, for boxes that overlap.
+
+    Arguments, border and errors as :func:`points_in_boxes`. On a GPU it waits once, for the number of pairs.
 
     Returns:
-        (N,) int64, a tensor on the device of ``boxes`` where that is a tensor, else a NumPy array.
+        (K, 2) int64, the index of the point and that of the box, sorted by point and then by box.
     """
-    _check(points, boxes)
-    return like(kernels.count_points_in_boxes(*kernel_arrays(points, boxes)), boxes)
+    return _run(ops.points_in_boxes_pairs, points, boxes, point_batch, box_batch)
 
 
-def _check(points: Array, boxes: Array) -> None:
-    if not isinstance(points, np.ndarray | torch.Tensor):
-        raise TypeError(f"points: expected a NumPy array or a torch tensor, got {type(points).__name__}")
-    if points.ndim != 2 or points.shape[1] < 3:
-        raise ValueError(f"points: expected shape (P, >= 3), got {tuple(points.shape)}")
-    floating = points.dtype.is_floating_point if isinstance(points, torch.Tensor) else points.dtype.kind == "f"
-    if not floating:
-        raise TypeError(f"points: expected a floating-point dtype, got {points.dtype}")
+def count_points_in_boxes(
+    points: Array, boxes: Array, *, point_batch: Array | None = None, box_batch: Array | None = None
+) -> Array:
+    """Number of points in each box, (N,) int64; a point in several boxes counts in each.
+
+    Arguments, border and errors as :func:`points_in_boxes`.
+    """
+    return _run(ops.count_points_in_boxes, points, boxes, point_batch, box_batch)
+
+
+def _run(
+    op: Callable[..., torch.Tensor], points: Array, boxes: Array, point_batch: Array | None, box_batch: Array | None
+) -> Any:
+    check_points("points", points)
     check_boxes("boxes", boxes)
     if boxes.ndim != 2:
         raise ValueError(f"boxes: expected shape (N, 7 or 9), got {tuple(boxes.shape)}")
+    if (point_batch is None) != (box_batch is None):
+        missing, given = ("box_batch", "point_batch") if box_batch is None else ("point_batch", "box_batch")
+        raise ValueError(f"{missing}: expected one with {given}, got None")
+    point_batch = as_index("point_batch", point_batch, len(points))
+    box_batch = as_index("box_batch", box_batch, len(boxes))
+    tensors = as_tensors("points", points, boxes=boxes, point_batch=point_batch, box_batch=box_batch)
+    with torch.no_grad():
+        return give_back(op(*tensors), points)
