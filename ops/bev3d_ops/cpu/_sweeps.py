@@ -49,12 +49,14 @@ def append_sweep(scan, transform, half_width_m, intensity_scale, lag_s, out, sta
     to_x, to_y, to_z = _rows_of(transform)
     row = start
     for i in range(len(scan)):
+        # a third of a real scan, and in runs: the branch is cheaper than the arithmetic
+        if abs(scan[i, 0]) < half_width_m and abs(scan[i, 1]) < half_width_m:
+            continue
         x, y, z = np.float64(scan[i, 0]), np.float64(scan[i, 1]), np.float64(scan[i, 2])
-        # a row that is left out is written over by the next one
         out[row, 0], out[row, 1], out[row, 2] = _along(to_x, x, y, z), _along(to_y, x, y, z), _along(to_z, x, y, z)
         out[row, 3] = scan[i, 3] * scale
         out[row, 4] = lag
-        row += 0 if (abs(x) < half_width_m) & (abs(y) < half_width_m) else 1
+        row += 1
     return row
 
 
