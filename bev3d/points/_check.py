@@ -22,8 +22,8 @@ def check_points(name: str, value: Array, columns: int = 3) -> None:
     if value.ndim != 2 or value.shape[1] < columns:
         raise ValueError(f"{name}: expected shape (P, >= {columns}), got {tuple(value.shape)}")
     floating = value.dtype.is_floating_point if isinstance(value, torch.Tensor) else value.dtype.kind == "f"
-    if not floating:
-        raise TypeError(f"{name}: expected a floating-point dtype, got {value.dtype}")
+    if not floating or value.dtype.itemsize > 8:
+        raise TypeError(f"{name}: expected a floating-point dtype of at most 64 bits, got {value.dtype}")
 
 
 def as_tensors(first_name: str, first: Array, **others: Array | None) -> list[Any]:
