@@ -99,12 +99,14 @@ def _turn(block):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _turn_far(block):
-    """As :func:`_turn`, for yaws of any size."""
-    for i in range(BLOCK):
-        yaw, turn = block[C_T, i], block[C, i]
-        block[C_T, i], block[S_T, i] = math.cos(yaw), math.sin(yaw)
-        block[C, i], block[S, i] = math.cos(turn), math.sin(turn)
+def _turn_far(block, pred, target, first, count):
+    """Directions again for the pairs with a yaw far from 0, and for them alone: no pair depends on its neighbours."""
+    for k in range(count):
+        i = first + k
+        yaw, turn = np.float64(target[i, 6]), np.float64(pred[i, 6]) - np.float64(target[i, 6])
+        if ((abs(yaw) >= FAR) | (abs(turn) >= FAR)) and not _is_unknown(target, i):
+            block[C_T, k], block[S_T, k] = math.cos(yaw), math.sin(yaw)
+            block[C, k], block[S, k] = math.cos(turn), math.sin(turn)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -149,10 +151,9 @@ def _unpack_slopes(block, by_pred, by_target, first, count):
 def _load(block, pred, target, first, count):
     """Pairs to ``block``; returns whether the penalty for collapse applies to any."""
     far, collapsed = _pack(block, pred, target, first, count)
+    _turn(block)
     if far > 0:
-        _turn_far(block)
-    else:
-        _turn(block)
+        _turn_far(block, pred, target, first, count)
     return collapsed > 0
 
 

@@ -32,8 +32,10 @@ def _pairs(rng: torch.Generator, dtype: torch.dtype, variant: str, flip_invarian
     target[20, 2] = target[21, 6] = target[22, 4] = math.nan
     pred[22, 0] = math.nan  # of an unknown pair: 0
     target[23, :2] = torch.tensor([math.inf, -math.inf])
-    target[23, 2] = math.nan
+    target[23, 2] = target[24, 0] = math.nan
+    target[24, 6] = math.inf
     pred[140, 6] += 40 * math.pi
+    pred[25, 6], target[25, 6] = 2e5 + 0.5, 2e5
     return pred.to(dtype), target.to(dtype), variant, flip_invariant, True
 
 
