@@ -127,28 +127,30 @@ def _first_suppressor(rows, groups, i, buckets, chains, levels, threshold, kind,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def find_owners(rows, groups, threshold, kind, any_will_do):
-    """For every rank the rank of the box that stands for it, (K,) int64: its own where the box is kept.
+def find_owners(rows, groups, threshold, kind, any_will_do, part, parts, owners):
+    """For every rank of this part's groups the rank of the box that stands for it: its own where it is kept.
 
     Args:
         rows: (K, 8) from ``rank_boxes``.
         groups: (K,) int64 by rank.
         threshold, kind: as ``nms_ranked``.
         any_will_do: a suppressed box gets any kept one that suppresses it, which is found sooner than the first.
+        part, parts: groups are dealt out to the parts, which run side by side and never meet.
+        owners: (K,) int64, written for this part's ranks.
     """
     size = 64
-    while size < len(rows):
+    while size * parts < len(rows):
         size *= 2
     # few arrays: each one handed to a function costs two atomic operations
     buckets, chains = np.full(size, -1, np.int32), np.empty((2, len(rows)), np.int32)
     levels = np.zeros((7, _LEVELS + 1), np.float64)
-    owners = np.empty(len(rows), np.int64)
     share = 1.0 if kind == CIRCLE else max(0.0, 1.0 - 2.0 * threshold)
     for i in range(len(rows)):
+        if parts > 1 and _bucket(0, 0, 0, groups[i], 0x7FFFFFFF) % parts != part:
+            continue
         owners[i] = i
         if rows[i, RADIUS] < 0:
             continue
         owners[i] = _first_suppressor(rows, groups, i, buckets, chains, levels, threshold, kind, share, any_will_do)
         if owners[i] == i:
             _insert(rows, i, groups[i], buckets, chains, levels)
-    return owners

@@ -61,7 +61,7 @@ def is_suppressed(dx, dy, ca, sa, ax, ay, cb, sb, bx, by, threshold, kind):
     if bound * (1.0 + threshold) <= threshold * (area_a + area_b):
         return False
     area = rectangle_intersection(x, y, c, s, ax, ay, bx, by)
-    overlap = area / max(area_a + area_b - area, 1e-300)
+    overlap = min(area / max(area_a + area_b - area, 1e-300), 1.0)
     if (kind == DIOU) & (overlap > threshold):
         width = max(ax, x + reach_x) - min(-ax, x - reach_x)
         height = max(ay, y + reach_y) - min(-ay, y - reach_y)

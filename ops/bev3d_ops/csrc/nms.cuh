@@ -41,7 +41,7 @@ HD bool overlaps_more(const RankedBox& a, const RankedBox& b, double dx, double 
     const Frame<double> f = {a.c * dx + a.s * dy, a.c * dy - a.s * dx,   a.c * b.c + a.s * b.s, a.c * b.s - a.s * b.c,
                              a.half_length,       a.half_width,          b.half_length,         b.half_width};
     const double area = intersection_area(f);
-    const double iou = area / max_of(area_a + area_b - area, 1e-300);
+    const double iou = ratio_of(area, area_a, area_b);
     if (kind != NMS_DIOU || !(iou > threshold)) return iou > threshold;
     const double reach_x = f.bx * abs_of(f.c) + f.by * abs_of(f.s), reach_y = f.bx * abs_of(f.s) + f.by * abs_of(f.c);
     const double width = max_of(f.ax, f.x + reach_x) - min_of(-f.ax, f.x - reach_x);

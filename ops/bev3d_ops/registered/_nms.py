@@ -27,7 +27,7 @@ def _ranks(
     (box_array,), (score_array,) = kernel_arrays(boxes), kernel_arrays(scores)
     order = np.argsort(-score_array, kind="stable")  # NaN last
     order = order[: len(order) - np.count_nonzero(np.isnan(score_array))]
-    by_rank = np.zeros(len(order), np.int64) if groups is None else groups.numpy()[order]
+    by_rank = None if groups is None else groups.numpy()[order]
     return order, cpu.nms_ranked(box_array, order, by_rank, threshold, kind, owners=owners)
 
 
