@@ -66,14 +66,14 @@ class HeatmapFocalLoss(LossModule):
         self,
         pred: Tensor,
         target: Tensor,
-        *,
+        *more: Tensor,
         weight: Tensor | None = None,
         avg_factor: Tensor | float | None = None,
     ) -> Tensor:
         """As :meth:`LossModule.forward`; without a weight no map of the loss is written."""
         if weight is not None:
-            return super().forward(pred, target, weight=weight, avg_factor=avg_factor)
-        loss = self.function(pred, target, reduction="sum", **self.options)
+            return super().forward(pred, target, *more, weight=weight, avg_factor=avg_factor)
+        loss = self.function(pred, target, *more, reduction="sum", **self.options)
         return loss / (max(pred.numel(), 1) if avg_factor is None else avg_factor)
 
 

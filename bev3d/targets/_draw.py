@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bev3d_ops.cpu import _heatmap as cpu
 from bev3d_ops.reference import _heatmap as reference
+from bev3d_ops.registered._heatmap import splat_gaussians_
 
 __all__ = ["draw_gaussians"]
 
@@ -42,18 +42,9 @@ def draw_gaussians(heatmap: Array, cells_xy: Array, radii: Array, classes: Array
     if target.ndim != 3:
         raise ValueError(f"heatmap: expected shape (C, H, W), got {tuple(target.shape)}")
     cells, radius, label = _objects(target.shape[0], cells_xy, radii, classes)
-    if target.device.type != "cpu" or target.dtype != torch.float32:
-        reference.draw_gaussians(target, cells, radius, label)
-    elif target.is_contiguous():
-        _splat(target, cells, radius, label)
-    else:
-        target.copy_(_splat(target.contiguous(), cells, radius, label))
-    return heatmap
-
-
-def _splat(heatmap: Tensor, cells: Tensor, radii: Tensor, classes: Tensor) -> Tensor:
-    column, row = cells.numpy().T.copy()
-    cpu.splat(heatmap.detach().numpy(), classes.numpy(), column, row, radii.numpy())
+    moved = (value.to(target.device) for value in (label, cells, radius))
+    splat = splat_gaussians_ if target.device.type in ("cpu", "cuda") else reference.splat_gaussians_
+    splat(target.detach(), *moved)
     return heatmap
 
 

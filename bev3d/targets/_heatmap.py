@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -16,11 +17,15 @@ from bev3d.targets._grid import OutputGrid
 from bev3d.targets._radius import RadiusKind, radius_rule
 from bev3d.targets._record import REGRESSION_SIZES, DropReason, Targets, TaskTargets
 from bev3d_ops.cpu import _heatmap as cpu
-from bev3d_ops.reference._heatmap import NOT_A_CLASS, OUTSIDE_RANGE, OVER_MAX_OBJECTS, Encoded, EncodeGrid
+from bev3d_ops.reference._heatmap import KEPT, NOT_A_CLASS, OUTSIDE_RANGE, OVER_MAX_OBJECTS, Encoded, EncodeGrid
+from bev3d_ops.registered._heatmap import splat_gaussians
 
 __all__ = ["HeatmapTargets"]
 
 Array = np.ndarray | Tensor
+_RULES = {"cornernet": cpu.CORNERNET, "legacy": cpu.LEGACY, "sqrt_area": cpu.SQRT_AREA}
+_SLOTS = ("cell_index", "class_index", "box_index", "mask", *REGRESSION_SIZES)
+_MOST_CELLS = 2**31 - 1
 _REASONS: dict[int, DropReason] = {
     OUTSIDE_RANGE: "outside_range",
     NOT_A_CLASS: "not_a_class",
@@ -72,10 +77,13 @@ class HeatmapTargets:
         self.max_objects = max_objects
         self._radii = radius_rule(radius, min_overlap, min_radius)
         # length over which cell axis: see the class's docstring
-        self._size_axes = (1, 0) if radius == "legacy" else (0, 1)
-        sizes = [len(task) for task in self.tasks]
-        self._task_of_class = np.repeat(np.arange(len(sizes)), sizes)
-        self._class_in_task = np.concatenate([np.arange(size) for size in sizes])
+        cell_m = self.grid.cell_m[::-1] if radius == "legacy" else self.grid.cell_m
+        kind = cpu.NO_RULE if callable(radius) else _RULES[radius]
+        self._rule = cpu.RadiusRule(kind, float(min_overlap), float(min(min_radius, _MOST_CELLS)), cell_m)
+        self._encode_grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
+        self._sizes = np.array([len(task) for task in self.tasks])
+        self._task_of_class = np.repeat(np.arange(len(self.tasks)), self._sizes)
+        self._class_in_task = np.concatenate([np.arange(size) for size in self._sizes])
 
     def __call__(self, boxes: Sequence[Array], labels: Sequence[Array]) -> Targets:
         """Targets of a batch; the inputs stay as they are.
@@ -94,15 +102,9 @@ class HeatmapTargets:
             TypeError: boxes that are not floating point, labels that are not integers.
         """
         table, label, offsets = self._gather(boxes, labels)
-        grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
-        slots = cpu.encode_boxes(
-            table, label, offsets, self._task_of_class, self._class_in_task, grid, self.max_objects
-        )
-        heatmaps = self._heatmaps(table, label, offsets, slots)
-        tasks = tuple(_task(slots, heatmap, t) for t, heatmap in enumerate(heatmaps))
-        targets = Targets(tasks, _dropped(slots.reason, offsets))
         device = next((value.device for value in boxes if isinstance(value, Tensor)), torch.device("cpu"))
-        return targets if device.type == "cpu" else targets.to(device)
+        slots, heatmaps = self._encode(table, label, offsets, device)
+        return Targets(_tasks(slots, heatmaps), _dropped(slots.reason, offsets))
 
     def _gather(
         self, boxes: Sequence[Array], labels: Sequence[Array]
@@ -121,14 +123,12 @@ class HeatmapTargets:
             sample = _numpy(boxes[i])
             table[start:end, : sample.shape[-1]] = sample
             label[start:end] = _numpy(labels[i])
-        if not (np.isfinite(table[:, :7]).all() and (table[:, Box.SIZE] > 0).all()):
-            for i, (start, end) in enumerate(pairwise(offsets)):
-                check_positive_sizes(f"boxes[{i}]", table[start:end])
-        if len(label) and (label.min() < -1 or label.max() >= len(self.class_names)):
-            self._refuse_label(label, offsets)
         return table, label, offsets
 
-    def _refuse_label(self, label: NDArray[np.int64], offsets: NDArray[np.int64]) -> None:
+    def _refuse(self, table: NDArray[np.float64], label: NDArray[np.int64], offsets: NDArray[np.int64]) -> NoReturn:
+        """Say which box or label is wrong."""
+        for i, (start, end) in enumerate(pairwise(offsets)):
+            check_positive_sizes(f"boxes[{i}]", table[start:end])
         row = int(np.flatnonzero((label < -1) | (label >= len(self.class_names)))[0])
         sample = int(np.searchsorted(offsets, row, side="right")) - 1
         raise ValueError(
@@ -136,39 +136,48 @@ class HeatmapTargets:
             f"got {label[row]} for box {row - offsets[sample]}"
         )
 
-    def _heatmaps(
-        self,
-        boxes: NDArray[np.float64],
-        labels: NDArray[np.int64],
-        offsets: NDArray[np.int64],
-        slots: Encoded,
-    ) -> list[Tensor]:
-        """One (B, C_t, H, W) map per task, all of them views of one buffer that is filled in one call."""
+    def _encode(
+        self, boxes: NDArray[np.float64], labels: NDArray[np.int64], offsets: NDArray[np.int64], device: torch.device
+    ) -> tuple[Encoded, list[Tensor]]:
+        """Slots, and one (B, C_t, H, W) map per task, all of them views of one buffer that is filled in one call."""
         samples = len(offsets) - 1
-        sizes = np.array([len(task) for task in self.tasks])
-        first_plane = np.concatenate([[0], np.cumsum(sizes * samples)])
+        edges = np.concatenate([[0], np.cumsum(self._sizes * samples)])
+        shape = (int(edges[-1]), self.grid.rows, self.grid.columns)
         # not torch.zeros: its thread pool costs milliseconds where the cores are busy, as under data loader workers
-        planes = np.zeros((int(first_plane[-1]), self.grid.rows, self.grid.columns), np.float32)
-        kept = np.flatnonzero(slots.reason == 0)
-        if len(kept):
-            along, across = self._size_axes
-            length = boxes[kept, Box.LENGTH] / self.grid.cell_m[along]
-            width = boxes[kept, Box.WIDTH] / self.grid.cell_m[across]
-            label = labels[kept]
-            task, sample = self._task_of_class[label], np.searchsorted(offsets, kept, side="right") - 1
-            plane = first_plane[task] + sample * sizes[task] + self._class_in_task[label]
-            cpu.splat(planes, plane, slots.column[kept], slots.row[kept], self._radii(length, width))
-        shape = (self.grid.rows, self.grid.columns)
-        return [
-            torch.from_numpy(planes[start:end]).view(samples, size, *shape)
-            for start, end, size in zip(first_plane[:-1], first_plane[1:], sizes.tolist(), strict=True)
-        ]
+        planes = None if device.type == "cuda" else np.zeros(shape, np.float32)
+        classes = cpu.Classes(self._task_of_class, self._class_in_task, edges[:-1], self._sizes)
+        encoded = cpu.encode_boxes(
+            boxes, labels, offsets, classes, self._encode_grid, self.max_objects, self._rule, planes
+        )
+        if encoded is None:
+            self._refuse(boxes, labels, offsets)
+        slots, marks = encoded
+        kept = slots.reason == KEPT
+        if self._rule.kind == cpu.NO_RULE and kept.any():
+            along, across = self._rule.cell_m
+            marks.radius[kept] = self._radii(boxes[kept, Box.LENGTH] / along, boxes[kept, Box.WIDTH] / across)
+            if planes is not None:
+                cpu.splat(planes, marks.plane, slots.column, slots.row, marks.radius)
+        if planes is None:
+            cells = np.stack([slots.column, slots.row], axis=1)
+            moved = (torch.from_numpy(values).to(device) for values in (marks.plane, cells, marks.radius))
+            drawn = splat_gaussians(*moved, *shape)
+        else:
+            drawn = torch.from_numpy(planes).to(device)
+        sizes = self._sizes.tolist()
+        parts = drawn.split([samples * size for size in sizes])
+        return slots, [part.view(samples, size, *shape[1:]) for part, size in zip(parts, sizes, strict=True)]
 
 
-def _task(slots: Encoded, heatmap: Tensor, task: int) -> TaskTargets:
-    cell, class_, box, mask = (torch.from_numpy(array[task]) for array in slots[:4])
-    regression = {name: torch.from_numpy(getattr(slots, name)[task]) for name in REGRESSION_SIZES}
-    return TaskTargets(heatmap, cell, class_, box, mask, regression)
+def _tasks(slots: Encoded, heatmaps: list[Tensor]) -> tuple[TaskTargets, ...]:
+    device = heatmaps[0].device
+    fields = {name: torch.from_numpy(getattr(slots, name)).to(device).unbind(0) for name in _SLOTS}
+    result = []
+    for t, heatmap in enumerate(heatmaps):
+        cell, class_, box, mask = (fields[name][t] for name in _SLOTS[:4])
+        regression = {name: fields[name][t] for name in REGRESSION_SIZES}
+        result.append(TaskTargets(heatmap, cell, class_, box, mask, regression))
+    return tuple(result)
 
 
 def _dropped(reason: NDArray[np.int8], offsets: NDArray[np.int64]) -> tuple[dict[int, DropReason], ...]:

@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-import threading
 from typing import Any
 
-import mpmath
 import pytest
 import torch
+from focal_cases import exact_cases, focal_maps
 
 from bev3d.losses import HeatmapFocalLoss, heatmap_focal_loss, num_pos
 from bev3d_ops.reference._focal import focal_loss, focal_slope
-
-
-def _exact(x: float, y: float, alpha: float = 2, beta: float = 4) -> tuple[float, float]:
-    """Loss and slope from the textbook's formula, 60 digits."""
-    with mpmath.workdps(60):
-
-        def loss(logit: mpmath.mpf) -> mpmath.mpf:
-            p = 1 / (1 + mpmath.exp(-logit))
-            if y == 1:
-                return -((1 - p) ** alpha) * mpmath.log(p)
-            return -((1 - mpmath.mpf(y)) ** beta) * p**alpha * mpmath.log(1 - p)
-
-        return float(loss(mpmath.mpf(x))), float(mpmath.diff(loss, mpmath.mpf(x)))
-
-
-@functools.cache
-def _cases() -> list[tuple[float, float, float, float]]:
-    logits = [0.0, 1e-3, -0.5, 0.7, 3.0, -3.0, 9.0, -9.5, 20.0, -20.0, 40.0, -40.0]
-    heatmap = [0.0, 0.25, 0.5, 0.9990234375, 1.0]
-    return [(x, y, *_exact(x, y)) for x, y in itertools.product(logits, heatmap)]
 
 
 def _loss_and_slope(logits: torch.Tensor, heatmap: torch.Tensor, **options: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -41,17 +18,9 @@ def _loss_and_slope(logits: torch.Tensor, heatmap: torch.Tensor, **options: Any)
     return loss.detach(), torch.autograd.grad(loss.sum(), logits)[0]
 
 
-def _maps(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    logits = torch.randn(shape, generator=generator, dtype=torch.float64) * 3
-    heatmap = torch.rand(shape, generator=generator, dtype=torch.float64)
-    heatmap[torch.rand(shape, generator=generator) < 0.1] = 1
-    return logits.to(dtype), heatmap.to(dtype)
-
-
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 3e-6)])
 def test_values_and_slopes_in_high_precision(dtype: torch.dtype, tolerance: float, device: torch.device) -> None:
-    x, y, expected, slope = torch.tensor(_cases(), dtype=torch.float64).T
+    x, y, expected, slope = torch.tensor(exact_cases(), dtype=torch.float64).T
     for route in (heatmap_focal_loss, _formula_as_loss):
         logits = x.to(device, dtype).requires_grad_()
         loss = route(logits, y.to(device, dtype))
@@ -65,7 +34,7 @@ def _formula_as_loss(logits: torch.Tensor, heatmap: torch.Tensor) -> torch.Tenso
 
 
 def test_equals_the_published_clamped_form_where_that_is_not_clamped() -> None:
-    logits, heatmap = _maps(2, 3, 16, 16, dtype=torch.float64)
+    logits, heatmap = focal_maps(2, 3, 16, 16, dtype=torch.float64)
     logits = logits.clamp(-9, 9).requires_grad_()
     p = torch.clamp(torch.sigmoid(logits), 1e-4, 1 - 1e-4)
     is_peak = heatmap.eq(1).double()
@@ -78,7 +47,7 @@ def test_equals_the_published_clamped_form_where_that_is_not_clamped() -> None:
 
 @pytest.mark.parametrize(("alpha", "beta"), [(2.0, 4.0), (1.5, 3.0), (0.5, 4.0), (0.0, 0.0), (3.0, 1.0)])
 def test_gradcheck_twice(alpha: float, beta: float) -> None:
-    logits, heatmap = _maps(2, 2, 3, 4, dtype=torch.float64)
+    logits, heatmap = focal_maps(2, 2, 3, 4, dtype=torch.float64)
 
     def loss(x: torch.Tensor) -> torch.Tensor:
         return heatmap_focal_loss(x, heatmap, alpha=alpha, beta=beta)
@@ -87,10 +56,21 @@ def test_gradcheck_twice(alpha: float, beta: float) -> None:
     assert torch.autograd.gradgradcheck(loss, logits)
 
 
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_gradcheck_twice_where_the_pass_adds_up(reduction: Any) -> None:
+    logits, heatmap = focal_maps(2, 2, 3, 4, dtype=torch.float64)
+
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        return heatmap_focal_loss(x, heatmap, reduction=reduction) * 3
+
+    assert torch.autograd.gradcheck(loss, logits.requires_grad_())
+    assert torch.autograd.gradgradcheck(loss, logits)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("alpha", "beta"), [(2.0, 4.0), (1.0, 2.5), (0.5, 0.0)])
 def test_the_kernel_equals_the_formula_forward_and_backward(dtype: torch.dtype, alpha: float, beta: float) -> None:
-    logits, heatmap = _maps(3, 5, 67, 41, dtype=dtype)
+    logits, heatmap = focal_maps(3, 5, 67, 41, dtype=dtype)
     logits *= 4
     loss, slope = _loss_and_slope(logits, heatmap, alpha=alpha, beta=beta)
     exact = logits.double(), heatmap.double(), alpha, beta
@@ -100,7 +80,7 @@ def test_the_kernel_equals_the_formula_forward_and_backward(dtype: torch.dtype, 
 
 
 def test_a_random_cotangent_is_passed_on() -> None:
-    logits, heatmap = _maps(2, 3, 8, 9)
+    logits, heatmap = focal_maps(2, 3, 8, 9)
     cotangent = torch.randn(2, 3, 8, 9)
     x = logits.requires_grad_()
     (gradient,) = torch.autograd.grad(heatmap_focal_loss(x, heatmap), x, cotangent)
@@ -134,7 +114,7 @@ def test_nan_and_infinity_are_not_hidden() -> None:
 
 
 def test_autocast_computes_in_float32() -> None:
-    logits, heatmap = _maps(2, 3, 8, 8)
+    logits, heatmap = focal_maps(2, 3, 8, 8)
     expected = heatmap_focal_loss(logits.bfloat16().float(), heatmap)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = heatmap_focal_loss(logits.bfloat16(), heatmap)
@@ -148,15 +128,15 @@ def test_no_positives_empty_and_zero_weights_are_zero_with_the_graph_kept() -> N
     for loss in (module(x, x.detach()), heatmap_focal_loss(x, x.detach(), reduction="mean")):
         assert loss == 0
         assert torch.autograd.grad(loss, x)[0].shape == x.shape
-    x, heatmap = _maps(1, 2, 4, 4)
+    x, heatmap = focal_maps(1, 2, 4, 4)
     x.requires_grad_()
     ignored = module(x, heatmap, weight=torch.zeros(()), avg_factor=num_pos(torch.zeros(3, dtype=torch.bool)))
     assert ignored == 0
     assert torch.autograd.grad(ignored, x)[0].count_nonzero() == 0
 
 
-def test_non_contiguous_maps() -> None:
-    logits, heatmap = _maps(2, 6, 8, 10)
+def test_non_contiguousfocal_maps() -> None:
+    logits, heatmap = focal_maps(2, 6, 8, 10)
     expected, slope = _loss_and_slope(logits[:, ::2].contiguous(), heatmap[:, ::2].contiguous())
     for strided in (
         (logits[:, ::2], heatmap[:, ::2]),
@@ -172,7 +152,7 @@ def test_non_contiguous_maps() -> None:
 
 
 def test_function_and_module_are_equal() -> None:
-    logits, heatmap = _maps(2, 3, 8, 8)
+    logits, heatmap = focal_maps(2, 3, 8, 8)
     module = HeatmapFocalLoss(alpha=1.5, beta=3)
     loss = heatmap_focal_loss(logits, heatmap, alpha=1.5, beta=3)
     assert torch.equal(loss.sum(), heatmap_focal_loss(logits, heatmap, alpha=1.5, beta=3, reduction="sum"))
@@ -186,7 +166,7 @@ def test_function_and_module_are_equal() -> None:
 
 
 def test_no_gradient_into_the_heatmap() -> None:
-    logits, heatmap = _maps(1, 1, 4, 4)
+    logits, heatmap = focal_maps(1, 1, 4, 4)
     heatmap.requires_grad_()
     assert not heatmap_focal_loss(logits, heatmap).requires_grad
     with torch.no_grad():
@@ -194,7 +174,7 @@ def test_no_gradient_into_the_heatmap() -> None:
 
 
 def test_compiles_as_one_graph() -> None:
-    logits, heatmap = _maps(2, 3, 8, 8)
+    logits, heatmap = focal_maps(2, 3, 8, 8)
     compiled = torch.compile(heatmap_focal_loss, fullgraph=True, backend="aot_eager")
     x = logits.requires_grad_()
     gradients = [torch.autograd.grad(f(x, heatmap).sum(), x)[0] for f in (compiled, heatmap_focal_loss)]
@@ -203,34 +183,9 @@ def test_compiles_as_one_graph() -> None:
 
 
 def test_functorch_transforms() -> None:
-    logits, heatmap = _maps(4, 3, 5)
+    logits, heatmap = focal_maps(4, 3, 5)
     per_sample = torch.func.vmap(torch.func.grad(lambda x, y: heatmap_focal_loss(x, y).sum()))(logits, heatmap)
     torch.testing.assert_close(per_sample, focal_slope(logits, heatmap, 2, 4), rtol=1e-5, atol=1e-7)
-
-
-@pytest.mark.parametrize("reduction", ["none", "sum"])
-def test_any_number_of_threads_gives_the_same_bits(reduction: str) -> None:
-    logits, heatmap = _maps((1 << 19) + 1234)
-    results = []
-    for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
-        results.append(_loss_and_slope(logits, heatmap, reduction=reduction))
-    for loss, slope in results[1:]:
-        assert torch.equal(loss, results[0][0])
-        assert torch.equal(slope, results[0][1])
-
-
-def test_two_python_threads_at_once() -> None:
-    logits, heatmap = _maps(1 << 18)
-    expected = heatmap_focal_loss(logits, heatmap)
-    results: list[torch.Tensor] = []
-    workers = [threading.Thread(target=lambda: results.append(heatmap_focal_loss(logits, heatmap))) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert len(results) == 4
-    assert all(torch.equal(result, expected) for result in results)
 
 
 def test_num_pos_is_at_least_one() -> None:

@@ -7,9 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from oracles.host_kernels import host_launch
 
 from bev3d.targets import draw_gaussians
+from bev3d_ops.cpu import _heatmap as cpu
+from bev3d_ops.cuda import _heatmap as cuda
 from bev3d_ops.reference import _heatmap as reference
+from bev3d_ops.registered._heatmap import splat_gaussians, splat_gaussians_
 
 
 def _one(radius: int, column: int = 10, row: int = 8, shape: tuple[int, int, int] = (1, 17, 21)) -> torch.Tensor:
@@ -96,6 +100,68 @@ def test_inputs_stay_and_none_is_legal() -> None:
     assert radii.tolist() == [2]
     none = torch.zeros(0, dtype=torch.int64)
     assert draw_gaussians(torch.zeros(1, 4, 4), none.view(0, 2), none, none).count_nonzero() == 0
+
+
+def _planes_and_objects(dtype: torch.dtype, seed: int) -> tuple[torch.Tensor, ...]:
+    """Planes that lie transposed, with numbers below 0 and above 1; objects partly outside, of any radius."""
+    rng = torch.Generator().manual_seed(seed)
+    planes = torch.randn(3, 13, 21, generator=rng).to(dtype).transpose(1, 2)
+    cells, plane = torch.randint(-3, 24, (40, 2), generator=rng), torch.randint(-1, 4, (40,), generator=rng)
+    radii = torch.randint(-1, 8, (40,), generator=rng)
+    radii[::10] = torch.tensor([2**62, 64, 65, 200])
+    return planes, plane, cells, radii
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_cuda_kernel_on_the_host_draws_on_planes_that_exist(dtype: torch.dtype, seed: int) -> None:
+    planes, *objects = _planes_and_objects(dtype, seed)
+    expected, actual, kernel = planes.clone(), planes.clone(), planes.clone()
+    reference.splat_gaussians_(expected, *objects)
+    splat_gaussians_(actual, *objects)
+    cuda.splat_gaussians_(host_launch, kernel, *objects)
+    assert actual.stride() == planes.stride()
+    assert not torch.equal(expected, planes)
+    assert torch.equal(actual, expected)
+    # by the table bit for bit; beyond it, and in float64, by another library's exponential
+    torch.testing.assert_close(kernel, expected, rtol=torch.finfo(dtype).eps, atol=0)
+    if dtype == torch.float32:
+        tabled = [value[objects[2] <= cpu.WIDEST] for value in objects]
+        expected, kernel = planes.clone(), planes.clone()
+        reference.splat_gaussians_(expected, *tabled)
+        cuda.splat_gaussians_(host_launch, kernel, *tabled)
+        assert torch.equal(kernel, expected)
+
+
+def test_torch_finds_no_fault_with_drawing_in_place() -> None:
+    torch.library.opcheck(splat_gaussians_, _planes_and_objects(torch.float32, 0))
+    planes, *objects = _planes_and_objects(torch.float32, 0)
+    expected, again = planes.clone(), planes.clone()
+    splat_gaussians_(expected, *objects)
+    torch.compile(lambda *values: splat_gaussians_(*values), fullgraph=True, backend="aot_eager")(again, *objects)
+    assert torch.equal(again, expected)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "error", "text"),
+    [
+        (0, torch.zeros(3, dtype=torch.int32), TypeError, "plane_index: expected torch.int64, got torch.int32"),
+        (1, torch.zeros(3, 3, dtype=torch.int64), ValueError, r"cells_xy: expected shape \(3, 2\), as radii"),
+        (2, torch.zeros(2, dtype=torch.int64), ValueError, r"plane_index: expected shape \(2,\), as radii"),
+        (2, torch.zeros(3), TypeError, "radii: expected torch.int64, got torch.float32"),
+    ],
+)
+def test_the_operation_refuses_what_the_kernel_cannot_read(
+    place: int, value: torch.Tensor, error: type[Exception], text: str
+) -> None:
+    index = torch.zeros(3, dtype=torch.int64)
+    arguments = [index, torch.zeros(3, 2, dtype=torch.int64), index, 1, 4, 4]
+    assert splat_gaussians(*arguments).sum() == 1
+    arguments[place] = value
+    with pytest.raises(error, match=text):
+        splat_gaussians(*arguments)
+    with pytest.raises(error, match=text):
+        cuda.splat_gaussians(host_launch, *arguments)
 
 
 @pytest.mark.parametrize(

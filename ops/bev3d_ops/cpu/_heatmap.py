@@ -2,41 +2,103 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from bev3d_ops.reference._heatmap import (
-    KEPT,
-    NOT_A_CLASS,
-    OUTSIDE_RANGE,
-    OVER_MAX_OBJECTS,
-    Encoded,
-    EncodeGrid,
-    empty_slots,
-)
+from bev3d_ops.cpu._heatmap_kernel import CORNERNET, LEGACY, NO_RULE, SQRT_AREA, WIDEST, encode_kernel, splat_kernel
+from bev3d_ops.reference._heatmap import Encoded, EncodeGrid, empty_slots
 
-__all__ = ["encode_boxes", "splat"]
+__all__ = [
+    "CORNERNET",
+    "LEGACY",
+    "NO_RULE",
+    "SQRT_AREA",
+    "WIDEST",
+    "Classes",
+    "Marks",
+    "RadiusRule",
+    "encode_boxes",
+    "gaussian_tables",
+    "splat",
+]
+
+
+class Classes(NamedTuple):
+    """Where the classes go.
+
+    Attributes:
+        task, place: (classes,) of each class its task and its place there.
+        plane, planes: (tasks,) first plane of each task in a stack of planes, and planes of a sample in it: class c
+            of sample b is plane ``plane[t] + b * planes[t] + place[c]``.
+    """
+
+    task: NDArray[np.int64]
+    place: NDArray[np.int64]
+    plane: NDArray[np.int64]
+    planes: NDArray[np.int64]
+
+
+class RadiusRule(NamedTuple):
+    """Radius of an object's Gaussian, max(least, floor(r)), r by ``kind`` as in ``bev3d.targets.gaussian_radius``.
+
+    Attributes:
+        kind: CORNERNET, LEGACY, SQRT_AREA, or NO_RULE: radii stay 0.
+        overlap: of the first two.
+        least: cells.
+        cell_m: cell along the axis in which lengths, and in which widths are counted.
+    """
+
+    kind: int
+    overlap: float
+    least: float
+    cell_m: tuple[float, float]
+
+
+class Marks(NamedTuple):
+    """Of each of N boxes the plane and the radius of its Gaussian, int64; radius -1 where the box is not kept."""
+
+    plane: NDArray[np.int64]
+    radius: NDArray[np.int64]
 
 
 def encode_boxes(
     boxes: NDArray[np.float64],
     labels: NDArray[np.int64],
     offsets: NDArray[np.int64],
-    task_of_class: NDArray[np.int64],
-    class_in_task: NDArray[np.int64],
+    classes: Classes,
     grid: EncodeGrid,
     max_objects: int,
-) -> Encoded:
-    """As ``bev3d_ops.reference._heatmap.encode_boxes``, in one pass over the boxes."""
-    out = empty_slots(int(task_of_class.max()) + 1, len(offsets) - 1, max_objects, len(boxes))
-    if len(boxes):
-        limits = np.array([*grid.range_m, *grid.cell_m], np.float64)
-        _encode(boxes, labels, offsets, task_of_class, class_in_task, limits, grid.columns, grid.rows, *out)
-    return out
+    rule: RadiusRule,
+    planes: NDArray[np.float32] | None = None,
+) -> tuple[Encoded, Marks] | None:
+    """As ``bev3d_ops.reference._heatmap.encode_boxes``, in one pass over the boxes that checks and draws them too.
+
+    Args:
+        boxes, labels, offsets, grid, max_objects: see there.
+        classes: see :class:`Classes`.
+        rule: see :class:`RadiusRule`.
+        planes: (P, H, W), C-contiguous: the kept boxes are drawn there; None: nothing is.
+
+    Returns:
+        None where a box has a non-finite entry or a size <= 0, or a label is no class: then ``planes`` are garbage.
+    """
+    out = empty_slots(len(classes.planes), len(offsets) - 1, max_objects, len(boxes))
+    marks = Marks(np.zeros(len(boxes), np.int64), np.zeros(len(boxes), np.int64))
+    if not len(boxes):
+        return out, marks
+    limits = np.array([*grid.range_m, *grid.cell_m, *rule.cell_m, rule.overlap, rule.least], np.float64)
+    canvas = np.empty((0, 0, 0), np.float32) if planes is None else planes
+    sizes = grid.columns, grid.rows, rule.kind
+    wide = encode_kernel(boxes, labels, offsets, *classes, limits, *sizes, *out, *marks, canvas, *gaussian_tables())
+    if wide < 0:
+        return None
+    if wide and planes is not None:
+        chosen = np.flatnonzero(marks.radius > WIDEST)
+        _splat_wide(planes, marks.plane[chosen], out.column[chosen], out.row[chosen], marks.radius[chosen])
+    return out, marks
 
 
 def splat(
@@ -50,83 +112,44 @@ def splat(
 
     Args:
         planes: C-contiguous.
-        plane_index, columns, rows, radii: (N,); objects whose cell lies outside the plane draw nothing.
+        plane_index, columns, rows, radii: (N,); what lies outside the planes, or has a radius < 0, draws nothing.
     """
-    if not len(radii):
-        return
-    different, which = np.unique(radii, return_inverse=True)
-    tables = [gaussian_rows(int(radius)) for radius in different]
+    if splat_kernel(planes, plane_index, columns, rows, radii, *gaussian_tables()):
+        chosen = np.flatnonzero(radii > WIDEST)
+        _splat_wide(planes, *(values[chosen] for values in (plane_index, columns, rows, radii)))
+
+
+@lru_cache(maxsize=1)
+def gaussian_tables() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Gaussians of all radii up to WIDEST, one behind the other, and where each starts.
+
+    That of radius r has rows |dy| = 0 .. r of columns dx = -r .. r. The values are taken from NumPy's exp in float64,
+    then rounded: so they are, bit for bit, what a loop over NumPy arrays writes into a float32 map.
+    """
+    tables = [_gaussian(np.arange(-r, r + 1), np.arange(0, r + 1), r) for r in range(WIDEST + 1)]
     starts = np.cumsum([0, *(table.size for table in tables)])
-    flat = np.concatenate([table.ravel() for table in tables])
-    _splat(planes, plane_index, columns, rows, radii, starts[which], flat)
+    return np.concatenate([table.ravel() for table in tables]), starts
 
 
-@lru_cache(maxsize=64)
-def gaussian_rows(radius: int) -> NDArray[np.float32]:
-    """Rows |dy| = 0 .. r of the Gaussian of a radius, (r + 1, 2 r + 1).
-
-    The few different values are taken from NumPy's exp in float64, then rounded: so they are, bit for bit, what a
-    loop over NumPy arrays writes into a float32 map.
-    """
+def _gaussian(x: NDArray[np.int64], y: NDArray[np.int64], radius: int) -> NDArray[np.float32]:
+    """(len(y), len(x)). At its corner, exp(-9), it is far above the eps at which the published code cuts off."""
     sigma = (2 * radius + 1) / 6
-    x = np.arange(-radius, radius + 1, dtype=np.float64)[None, :]
-    y = np.arange(0, radius + 1, dtype=np.float64)[:, None]
-    gaussian = np.exp(-(x * x + y * y) / (2 * sigma * sigma))
-    gaussian[gaussian < np.finfo(np.float64).eps * gaussian.max()] = 0
-    return gaussian.astype(np.float32)
+    across, along = x.astype(np.float64)[None, :], y.astype(np.float64)[:, None]
+    gaussian: NDArray[np.float32] = np.exp(-(across * across + along * along) / (2 * sigma * sigma)).astype(np.float32)
+    return gaussian
 
 
-@njit(cache=True, nogil=True)
-def _encode(
-    boxes, labels, offsets, task_of_class, class_in_task, limits, columns, rows,
-    cell_index, class_index, box_index, mask, offset, height, log_size, heading, velocity, reason, column, row,
-):  # fmt: skip
-    tasks, _, slots = mask.shape
-    used = np.zeros(tasks, np.int64)
-    for sample in range(len(offsets) - 1):
-        used[:] = 0
-        for i in range(offsets[sample], offsets[sample + 1]):
-            if labels[i] < 0:
-                reason[i] = NOT_A_CLASS
-                continue
-            x, y, z = boxes[i, 0], boxes[i, 1], boxes[i, 2]
-            across, along = (x - limits[0]) / limits[6], (y - limits[1]) / limits[7]
-            u, v = math.floor(across), math.floor(along)
-            inside = limits[0] <= x < limits[3] and limits[1] <= y < limits[4] and limits[2] <= z < limits[5]
-            # rounding may carry a centre just below the upper end into the cell behind it
-            if not (inside and 0 <= u < columns and 0 <= v < rows):
-                reason[i] = OUTSIDE_RANGE
-                continue
-            t = task_of_class[labels[i]]
-            j = used[t]
-            if j == slots:
-                reason[i] = OVER_MAX_OBJECTS
-                continue
-            used[t] += 1
-            reason[i], column[i], row[i] = KEPT, int(u), int(v)
-            cell_index[t, sample, j] = int(v) * columns + int(u)
-            class_index[t, sample, j] = class_in_task[labels[i]]
-            box_index[t, sample, j] = i - offsets[sample]
-            mask[t, sample, j] = True
-            offset[t, sample, j, 0], offset[t, sample, j, 1] = across - u, along - v
-            height[t, sample, j, 0] = z
-            for k in range(3):
-                log_size[t, sample, j, k] = math.log(boxes[i, 3 + k])
-            heading[t, sample, j, 0], heading[t, sample, j, 1] = math.sin(boxes[i, 6]), math.cos(boxes[i, 6])
-            velocity[t, sample, j, 0], velocity[t, sample, j, 1] = boxes[i, 7], boxes[i, 8]
-
-
-@njit(cache=True, nogil=True)
-def _splat(planes, plane_index, columns, rows, radii, starts, tables):
-    height, width = planes.shape[1:]
-    for i in range(len(radii)):
-        u, v, r = columns[i], rows[i], radii[i]
-        if not (0 <= u < width and 0 <= v < height):
-            continue
-        first, last = max(u - r, 0), min(u + r + 1, width)
-        for row in range(max(v - r, 0), min(v + r + 1, height)):
-            start = starts[i] + abs(row - v) * (2 * r + 1) + first - (u - r)
-            target = planes[plane_index[i], row, first:last]
-            gaussian = tables[start : start + last - first]
-            for k in range(len(target)):
-                target[k] = max(target[k], gaussian[k])
+def _splat_wide(
+    planes: NDArray[np.float32],
+    plane_index: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    radii: NDArray[np.int64],
+) -> None:
+    """As :func:`splat` for radii without a table: rare, and dear for their size alone."""
+    count, height, width = planes.shape
+    for p, u, v, r in zip(*(values.tolist() for values in (plane_index, columns, rows, radii)), strict=True):
+        if 0 <= p < count and 0 <= u < width and 0 <= v < height:
+            x, y = np.arange(max(-u, -r), min(width - u, r + 1)), np.arange(max(-v, -r), min(height - v, r + 1))
+            window = planes[p, v + y[0] : v + y[-1] + 1, u + x[0] : u + x[-1] + 1]
+            np.maximum(window, _gaussian(x, y, r), out=window)

@@ -3,14 +3,14 @@
 #include "focal.cuh"
 
 // Loss of elements [start, stop) that this thread strides over, summed; what is not null is written.
-HD real_t focal_range(const scalar_t* __restrict__ logits, const real_t* __restrict__ heatmap,
+HD double focal_range(const scalar_t* __restrict__ logits, const real_t* __restrict__ heatmap,
                       real_t* __restrict__ loss, real_t* __restrict__ slope, i64 start, i64 stop, i64 first, i64 step,
                       real_t alpha, real_t beta) {
     const bool usual = alpha == real_t(2) && beta == real_t(4);
     const bool aligned = is_aligned(logits + start) && is_aligned(heatmap + start) &&
                          (!loss || is_aligned(loss + start)) && (!slope || is_aligned(slope + start));
     const i64 fours = aligned ? (stop - start) / 4 : 0;
-    real_t sum = 0;
+    double sum = 0;
     for (i64 i = first; i < fours; i += step) {
         const i64 at = start + 4 * i;
         const Four<scalar_t> x = *(const Four<scalar_t>*)(logits + at);
@@ -60,7 +60,7 @@ KERNEL void focal_partial(const scalar_t* __restrict__ logits, const real_t* __r
     for (i64 i = blockIdx.x; i < groups * parts; i += gridDim.x) {
         const i64 group = i / parts, start = group * in_group + (i - group * parts) * chunk;
         const i64 stop = min_of(start + chunk, (group + 1) * in_group);
-        const real_t sum = focal_range(logits, heatmap, nullptr, slope, start, stop, threadIdx.x, blockDim.x,
+        const double sum = focal_range(logits, heatmap, nullptr, slope, start, stop, threadIdx.x, blockDim.x,
                                        (real_t)alpha, (real_t)beta);
         const double total = block_sum(sum, sums);
         if (threadIdx.x == 0) partial[i] = total;

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from bev3d_ops.cuda._launch import Launch
+from bev3d_ops.reference._focal import check_maps
 
 __all__ = ["focal_map", "focal_sums"]
 
@@ -16,6 +17,7 @@ def focal_map(
     launch: Launch, logits: Tensor, heatmap: Tensor, alpha: float, beta: float, slope: bool
 ) -> tuple[Tensor, Tensor]:
     """See :func:`bev3d_ops.registered.heatmap_focal_map`."""
+    check_maps(logits, heatmap)
     logits, heatmap = _operands(logits, heatmap)
     loss, steep = torch.empty_like(heatmap), torch.empty_like(heatmap) if slope else heatmap.new_empty(0)
     out = loss, steep if slope else None
@@ -30,9 +32,10 @@ def focal_sums(
     launch: Launch, logits: Tensor, heatmap: Tensor, alpha: float, beta: float, groups: int, slope: bool
 ) -> tuple[Tensor, Tensor]:
     """See :func:`bev3d_ops.registered.heatmap_focal_sums`."""
+    check_maps(logits, heatmap, groups)
     logits, heatmap = _operands(logits, heatmap)
     steep = torch.empty_like(heatmap) if slope else heatmap.new_empty(0)
-    in_group = logits.numel() // max(groups, 1)
+    in_group = logits.numel() // groups
     parts = -(-in_group // _CHUNK)
     if not in_group:
         return heatmap.new_zeros(groups), steep

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["focal_loss", "focal_map", "focal_slope", "focal_sums"]
+__all__ = ["check_maps", "focal_loss", "focal_map", "focal_slope", "focal_sums"]
 
 
 def focal_loss(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> Tensor:
@@ -55,6 +55,14 @@ def focal_sums(
     if not loss.numel():
         return loss.sum().expand(groups), steep
     return loss.reshape(groups, -1).sum(1, dtype=torch.float64).to(loss.dtype), steep
+
+
+def check_maps(logits: Tensor, heatmap: Tensor, groups: int = 1) -> None:
+    """Raise unless the shapes are equal and ``groups`` divides them."""
+    if heatmap.shape != logits.shape:
+        raise ValueError(f"heatmap: expected shape {tuple(logits.shape)}, as logits, got {tuple(heatmap.shape)}")
+    if groups < 1 or logits.numel() % groups:
+        raise ValueError(f"groups: expected a divisor of {logits.numel()} elements, got {groups}")
 
 
 def _real(logits: Tensor, heatmap: Tensor) -> tuple[Tensor, Tensor]:

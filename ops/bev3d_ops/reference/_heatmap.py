@@ -16,8 +16,11 @@ __all__ = [
     "OVER_MAX_OBJECTS",
     "EncodeGrid",
     "Encoded",
+    "check_objects",
     "draw_gaussians",
     "encode_boxes",
+    "splat_gaussians",
+    "splat_gaussians_",
 ]
 
 KEPT, OUTSIDE_RANGE, NOT_A_CLASS, OVER_MAX_OBJECTS = 0, 1, 2, 3
@@ -142,16 +145,47 @@ def draw_gaussians(heatmap: Tensor, cells_xy: Tensor, radii: Tensor, classes: Te
     exp(-(dx² + dy²) / (2 sigma²)) for |dx|, |dy| <= r with sigma = (2 r + 1) / 6, in float64 before it is rounded;
     values under eps times the peak are 0; an object whose cell lies outside the map draws nothing.
     """
-    rows, columns = heatmap.shape[-2:]
-    for (column, row), radius, label in zip(cells_xy.tolist(), radii.tolist(), classes.tolist(), strict=True):
-        if not (0 <= column < columns and 0 <= row < rows):
+    splat_gaussians_(heatmap, classes, cells_xy, radii)
+    return heatmap
+
+
+def splat_gaussians(
+    plane_index: Tensor, cells_xy: Tensor, radii: Tensor, planes: int, rows: int, columns: int
+) -> Tensor:
+    """(planes, rows, columns) float32: 0 and the Gaussians of :func:`splat_gaussians_`."""
+    out = torch.zeros(planes, rows, columns, device=radii.device)
+    splat_gaussians_(out, plane_index, cells_xy, radii)
+    return out
+
+
+def splat_gaussians_(planes: Tensor, plane_index: Tensor, cells_xy: Tensor, radii: Tensor) -> None:
+    """Raise ``planes`` (P, H, W), in place, as :func:`draw_gaussians` does with one plane per class.
+
+    A plane that is none, or a radius below 0, draws nothing.
+    """
+    count, rows, columns = planes.shape
+    objects = zip(plane_index.tolist(), cells_xy.tolist(), radii.tolist(), strict=True)
+    for plane, (column, row), radius in objects:
+        if not (0 <= plane < count and 0 <= column < columns and 0 <= row < rows and radius >= 0):
             continue
-        x = torch.arange(max(column - radius, 0), min(column + radius + 1, columns), device=heatmap.device) - column
-        y = torch.arange(max(row - radius, 0), min(row + radius + 1, rows), device=heatmap.device) - row
+        x = torch.arange(max(-column, -radius), min(radius + 1, columns - column), device=planes.device)
+        y = torch.arange(max(-row, -radius), min(radius + 1, rows - row), device=planes.device)
         sigma = (2 * radius + 1) / 6
         squared = (x[None, :] * x[None, :] + y[:, None] * y[:, None]).double()
         gaussian = torch.exp(-squared / (2 * sigma * sigma))
         gaussian[gaussian < torch.finfo(torch.float64).eps] = 0
-        window = heatmap[label, row + y[0] : row + y[-1] + 1, column + x[0] : column + x[-1] + 1]
-        torch.maximum(window, gaussian.to(heatmap.dtype), out=window)
-    return heatmap
+        window = planes[plane, row + y[0] : row + y[-1] + 1, column + x[0] : column + x[-1] + 1]
+        torch.maximum(window, gaussian.to(planes.dtype), out=window)
+
+
+def check_objects(planes: Tensor, plane_index: Tensor, cells_xy: Tensor, radii: Tensor) -> None:
+    """Raise unless the shapes and types are those of :func:`splat_gaussians_`."""
+    for name, value in (("plane_index", plane_index), ("cells_xy", cells_xy), ("radii", radii)):
+        if value.dtype != torch.int64:
+            raise TypeError(f"{name}: expected torch.int64, got {value.dtype}")
+    count = radii.numel()
+    if planes.ndim != 3:
+        raise ValueError(f"planes: expected shape (P, H, W), got {tuple(planes.shape)}")
+    for name, value, shape in (("plane_index", plane_index, (count,)), ("cells_xy", cells_xy, (count, 2))):
+        if tuple(value.shape) != shape:
+            raise ValueError(f"{name}: expected shape {shape}, as radii, got {tuple(value.shape)}")

@@ -12,6 +12,7 @@ from torch import Tensor
 from bev3d_ops.cpu import _focal as cpu
 from bev3d_ops.cuda import _focal as cuda
 from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.reference._focal import check_maps
 from bev3d_ops.registered._library import register
 
 __all__ = ["heatmap_focal_map", "heatmap_focal_sums"]
@@ -20,7 +21,8 @@ _KINDS = {torch.float32: cpu.FLOAT, torch.float64: cpu.FLOAT, torch.float16: cpu
 
 
 def _map_cpu(logits: Tensor, heatmap: Tensor, alpha: float, beta: float, slope: bool) -> tuple[Tensor, Tensor]:
-    x, y, kind = _arrays(logits, heatmap, alpha, beta)
+    check_maps(logits, heatmap)
+    x, y, kind = _arrays(logits, heatmap)
     loss, steep = cpu.focal_map(x, y, alpha, beta, kind=kind, slope=slope)
     return torch.from_numpy(loss).view(logits.shape), _shaped(steep, logits, slope)
 
@@ -28,13 +30,14 @@ def _map_cpu(logits: Tensor, heatmap: Tensor, alpha: float, beta: float, slope: 
 def _sums_cpu(
     logits: Tensor, heatmap: Tensor, alpha: float, beta: float, groups: int, slope: bool
 ) -> tuple[Tensor, Tensor]:
-    x, y, kind = _arrays(logits, heatmap, alpha, beta)
+    check_maps(logits, heatmap, groups)
+    x, y, kind = _arrays(logits, heatmap)
     sums, steep = cpu.focal_sums(x, y, alpha, beta, groups, kind=kind, slope=slope)
     return torch.from_numpy(sums.astype(y.dtype)), _shaped(steep, logits, slope)
 
 
-def _arrays(logits: Tensor, heatmap: Tensor, alpha: float, beta: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Flat arrays for the kernel; half precision as its bits, but for exponents that it is not made for."""
+def _arrays(logits: Tensor, heatmap: Tensor) -> tuple[np.ndarray, np.ndarray, int]:
+    """Flat arrays for the kernel, half precision as its bits, and what they are."""
     if logits.dtype not in _KINDS:
         raise TypeError(f"logits: expected one of {', '.join(map(str, _KINDS))}, got {logits.dtype}")
     x, kind = logits.detach(), _KINDS[logits.dtype]
