@@ -10,6 +10,7 @@ from bev3d._check import check_choice
 from bev3d.losses._binary_cross_entropy import entropy_of_logits
 from bev3d.losses._inputs import check_broadcast, check_prediction, check_unit_interval, in_float32
 from bev3d.losses._module import LossModule
+from bev3d.losses._power import power
 from bev3d.losses._reduce import Reduction, reduce_loss
 
 __all__ = [
@@ -43,7 +44,7 @@ def quality_focal_loss(pred: Tensor, target: Tensor, *, beta: float = 2.0, reduc
         TypeError: predictions that are not floating-point tensors.
     """
     logits, quality = _scores(pred, target, beta, "beta", reduction)
-    distance = _power((quality - logits.sigmoid()).abs(), beta)
+    distance = power((quality - logits.sigmoid()).abs(), beta)
     entropy = entropy_of_logits(logits, quality)
     return reduce_loss(distance * entropy, reduction)
 
@@ -152,7 +153,7 @@ def generalized_focal_loss(pred: Tensor, target: Tensor, *, beta: float = 2.0, r
     loss = -((1 - weight) * low + weight * high)
     if beta > 0:
         estimate = left * low.exp() + (left + 1) * high.exp()
-        loss = _power((left + weight - estimate).abs(), beta) * loss
+        loss = power((left + weight - estimate).abs(), beta) * loss
     return reduce_loss(torch.where(counts, loss, torch.zeros_like(loss)), reduction)
 
 
@@ -196,10 +197,3 @@ def _bins(pred: Tensor, target: Tensor, beta: float, reduction: Reduction) -> tu
     _, distance = in_float32(pred, distance)
     left = distance.floor().clamp(0, last - 1)
     return left.long(), distance - left, counts
-
-
-def _power(base: Tensor, exponent: float) -> Tensor:
-    """base^exponent of a magnitude; at 0 the gradient is 0, also where that of the power is infinite."""
-    positive = base > 0
-    powered = torch.where(positive, base, torch.ones_like(base)).pow(exponent)
-    return torch.where(positive, powered, torch.full_like(base, 1.0 if exponent == 0 else 0.0))
