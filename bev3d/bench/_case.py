@@ -11,12 +11,18 @@ import torch
 
 __all__ = ["Case", "Cases", "Contestant", "Limit", "differing", "greatest_error", "ours", "peer"]
 
-Quantity = Literal["ns an item", "ms", "GB/s", "times faster", "thread gain", "error"]
+Quantity = Literal[
+    "ns an item", "ms", "GB/s", "times faster", "thread gain", "error",
+    "times the floor", "share of copying", "µs of the host",
+]  # fmt: skip
 
 
 def as_array(answer: Any) -> Any:
     """A tensor as an array; anything else as it is."""
-    return answer.detach().cpu().numpy() if isinstance(answer, torch.Tensor) else answer
+    if not isinstance(answer, torch.Tensor):
+        return answer
+    answer = answer.detach().cpu()
+    return (answer.float() if answer.dtype is torch.bfloat16 else answer).numpy()
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,9 @@ class Limit:
     Attributes:
         contestant: of this library.
         quantity: ``"times faster"`` than ``than``, ``"thread gain"`` over ``than``, the same with fewer threads, and
-            ``"GB/s"`` are least values; the others are greatest ones.
+            ``"GB/s"`` are least values; the others are greatest ones. Only on a GPU: ``"times the floor"``, time on the
+            device over that of ``than``; ``"share of copying"``, a least share of a copy's bandwidth, from 0 to 1;
+            ``"µs of the host"`` until a call returns.
         bound: the limit.
         than: the other contestant.
     """

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bev3d.bench._case import Contestant, ours, peer
 from bev3d.bench._packages import installed, opencv_aligned, polygons, rotated_rectangles, shapely_aligned
@@ -15,7 +14,7 @@ from bev3d.bench.cases._losses import focal_gradients
 from bev3d.bench.cases._nms import nms_peers
 from bev3d.bench.cases._overlap import MARGIN_M, matrix_peers
 from bev3d.bench.cases._points import hard_voxels
-from bev3d.bench.cases._scatter import scatter_gradients
+from bev3d.bench.cases._scatter import rows_and_groups, scatter_gradients
 from bev3d.bench.cases._targets import heatmap_contestants
 from bev3d.bench.usual._loops import points_loop, points_numpy
 from bev3d.bench.usual._overlap import aligned_usual
@@ -91,10 +90,7 @@ def voxels(n: int) -> Contestants:
 
 def scatter(n: int) -> Contestants:
     """Rows of 32 numbers to a tenth as many groups."""
-    generator = torch.Generator().manual_seed(0)
-    values: Tensor = torch.randn((n, 32), generator=generator).requires_grad_()
-    index = torch.randint(max(1, n // 10), (n,), generator=generator)
-    return scatter_gradients(values, index, max(1, n // 10), "max")
+    return scatter_gradients(*rows_and_groups(n), "max")
 
 
 def focal(n: int) -> Contestants:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bev3d.bench._case import Case, Limit
+from bev3d.bench._cuda_race import CudaTiming
 from bev3d.bench._race import Timing
 
 __all__ = ["Verdict", "judge"]
 
-_LEAST = {"GB/s", "times faster", "thread gain"}
+_LEAST = {"GB/s", "times faster", "thread gain", "share of copying"}
 
 
 @dataclass(frozen=True)
@@ -31,23 +33,25 @@ class Verdict:
     met: bool
 
 
-def judge(case: Case, timings: list[Timing]) -> list[Verdict]:
-    """One verdict for each limit of the case."""
+def judge(case: Case, timings: Sequence[Timing], copy_rate: float = 0.0) -> list[Verdict]:
+    """One verdict for each limit of the case; ``copy_rate``: GB/s of a copy on the device."""
     rows = {timing.contestant: timing for timing in timings}
-    return [_verdict(case, limit, rows) for limit in case.limits]
+    return [_verdict(case, limit, rows, copy_rate) for limit in case.limits]
 
 
-def _verdict(case: Case, limit: Limit, rows: dict[str, Timing]) -> Verdict:
-    measured = _measure(case, limit, rows)
+def _verdict(case: Case, limit: Limit, rows: dict[str, Timing], copy_rate: float) -> Verdict:
+    measured = _measure(case, limit, rows, copy_rate)
     at_least = limit.quantity in _LEAST
     met = measured is not None and (measured >= limit.bound if at_least else measured <= limit.bound)
     return Verdict(case.name, limit.contestant, limit.quantity, limit.than, limit.bound, at_least, measured, met)
 
 
-def _measure(case: Case, limit: Limit, rows: dict[str, Timing]) -> float | None:
+def _measure(case: Case, limit: Limit, rows: dict[str, Timing], copy_rate: float) -> float | None:
     row, other = rows.get(limit.contestant), rows.get(limit.than or "")
     if row is None or row.median_ms is None:
         return None
+    if isinstance(row, CudaTiming) and limit.quantity in ("times the floor", "share of copying", "µs of the host"):
+        return _measure_on_device(case, limit, row, other, copy_rate)
     if limit.quantity == "error":
         return row.error
     if limit.quantity == "ms":
@@ -57,3 +61,16 @@ def _measure(case: Case, limit: Limit, rows: dict[str, Timing]) -> float | None:
     if limit.quantity == "GB/s":
         return None if case.moved_bytes is None else case.moved_bytes / row.median_ms / 1e6
     return None if other is None or other.median_ms is None else other.median_ms / row.median_ms
+
+
+def _measure_on_device(
+    case: Case, limit: Limit, row: CudaTiming, other: Timing | None, copy_rate: float
+) -> float | None:
+    if limit.quantity == "µs of the host":
+        return row.host_us
+    if row.device_ms is None:
+        return None
+    if limit.quantity == "share of copying":
+        return case.moved_bytes / row.device_ms / 1e6 / copy_rate if case.moved_bytes and copy_rate else None
+    known = isinstance(other, CudaTiming) and other.device_ms
+    return row.device_ms / known if known else None

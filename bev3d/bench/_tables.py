@@ -35,6 +35,12 @@ def _quantity(value: float, quantity: str) -> str:
         return f"error {error_text(value)}"
     if quantity == "GB/s":
         return f"{short(value)} GB/s"
+    if quantity == "µs of the host":
+        return f"{short(value)} µs of the host"
+    if quantity == "share of copying":
+        return f"{100 * value:.0f} % of a copy's bandwidth"
+    if quantity == "times the floor":
+        return f"{ratio(value)} the floor"
     return f"{ratio(value)} {'faster' if quantity == 'times faster' else 'one thread'}"
 
 
@@ -63,23 +69,27 @@ def case_tables(cases: list[Facts]) -> str:
 
 
 def _case_table(case: Facts) -> str:
-    base, with_error = baseline(case), any(t["error"] is not None for t in case["timings"])
-    rate, kept = case["moved_bytes"], case["error_name"]
+    base, rate = baseline(case), case["moved_bytes"]
+    on_gpu = any("host_us" in t for t in case["timings"])
+    with_error = any(t["error"] is not None for t in case["timings"])
     article = "an" if case["unit"][0] in "aeiou" else "a"
-    header = ["contestant", "threads", "median", "quartiles", f"{article} {case['unit']}", "against the first"]
-    header += ["rate"] * bool(rate) + [kept] * with_error
+    header = ["contestant", *(() if on_gpu else ("threads",)), "median", "quartiles", f"{article} {case['unit']}"]
+    header += ["against the first", *(("device alone", "host") if on_gpu else ())]
+    header += [*(("rate",) if rate else ()), *((case["error_name"],) if with_error else ())]
     rows = []
     for t in case["timings"]:
-        name = f"**{t['contestant']}**" if t["ours"] else t["contestant"]
+        row = [f"**{t['contestant']}**" if t["ours"] else t["contestant"], *(() if on_gpu else (t["threads"],))]
         if t["median_ms"] is None:
-            rows.append([name, t["threads"], f"failed: {t['failure']}", *[""] * (len(header) - 3)])
+            row.append(f"failed: {t['failure']}")
+            rows.append(row + [""] * (len(header) - len(row)))
             continue
-        spread = f"{duration(t['lower_quartile_ms'])} to {duration(t['upper_quartile_ms'])}"
-        against = "" if base is None or t is base else ratio(t["median_ms"] / base["median_ms"])
-        row = [name, t["threads"], duration(t["median_ms"]), spread, each(t["median_ms"], case["items"]), against]
-        row += [bytes_rate(rate, t["median_ms"])] if rate else []
-        row += [error_text(t["error"])] if with_error else []
-        rows.append(row)
+        row += [duration(t["median_ms"]), f"{duration(t['lower_quartile_ms'])} to {duration(t['upper_quartile_ms'])}"]
+        row += [each(t["median_ms"], case["items"])]
+        row += ["" if base is None or t is base else ratio(t["median_ms"] / base["median_ms"])]
+        if on_gpu:
+            row += [duration(t["device_ms"]) if t["device_ms"] else "", duration(t["host_us"] / 1e3)]
+        row += [bytes_rate(rate, t.get("device_ms") or t["median_ms"])] if rate else []
+        rows.append(row + ([error_text(t["error"])] if with_error else []))
     return markdown_table(header, rows)
 
 

@@ -18,8 +18,8 @@ from bev3d.config import load_config
 from bev3d.data import DETECTION_CLASSES, NuScenesDataset
 from bev3d.evaluation import evaluate_kitti
 from bev3d.models import encode_points
+from bev3d.points import transform_sweeps
 from bev3d.synth import write_kitti, write_nuscenes
-from bev3d_ops.cpu._sweeps import append_sweep
 from bev3d_ops.reference._pillars import height_slice_image
 
 __all__ = ["CASES"]
@@ -28,22 +28,33 @@ SWEEPS = 10
 
 
 def _transform(small: bool) -> Case:
-    n = 1000 if small else 30_000
-    scan = cloud(n)
-    matrix, out = np.eye(4), np.empty((n, 5), np.float32)
-    matrix[:2, :2], matrix[:3, 3] = [[0.8, -0.6], [0.6, 0.8]], (600, 1600, 1)
+    each = 100 if small else 30_000
+    scan = np.ascontiguousarray(cloud(SWEEPS * each)[:, :4])
+    offsets, lags = np.arange(SWEEPS + 1) * each, np.arange(SWEEPS) * 0.05
+    matrices = np.tile(np.eye(4), (SWEEPS, 1, 1))
+    matrices[:, :2, :2], matrices[:, :3, 3] = [[0.8, -0.6], [0.6, 0.8]], (600, 1600, 1)
+    matrices[:, 0, 3] += np.arange(SWEEPS)
 
     def numpy() -> np.ndarray:
-        away = scan[~((np.abs(scan[:, 0]) < 1) & (np.abs(scan[:, 1]) < 1))]
-        moved = away[:, :3].astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
-        rest = np.stack([away[:, 3] * np.float32(1), np.full(len(away), 0.1, np.float32)], axis=1)
-        return np.concatenate([moved.astype(np.float32), rest], axis=1)
+        parts = []
+        for k, (matrix, lag) in enumerate(zip(matrices, lags, strict=True)):
+            part = scan[offsets[k] : offsets[k + 1]]
+            away = part[~((np.abs(part[:, 0]) < 1) & (np.abs(part[:, 1]) < 1))]
+            moved = away[:, :3].astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+            rest = np.stack([away[:, 3], np.full(len(away), lag, np.float32)], axis=1)
+            parts.append(np.concatenate([moved.astype(np.float32), rest], axis=1))
+        return np.concatenate(parts)
+
+    def mine() -> tuple[np.ndarray, np.ndarray]:
+        return transform_sweeps(scan, offsets, matrices, lags, half_width_m=1.0)
 
     contestants = {
-        "bev3d": ours(lambda: append_sweep(scan, matrix, 1.0, 1.0, 0.1, out, 0), read=lambda stop: out[:stop].copy()),
-        "NumPy": peer(numpy),
+        "bev3d": ours(mine, read=lambda made: made[0][made[1]]),
+        "bev3d, 2 threads": ours(mine, threads=2, read=lambda made: made[0][made[1]]),
+        "NumPy, sweep by sweep": peer(numpy),
     }
-    return Case(f"A sweep of {n:,} points moved", n, "point", contestants, truth=numpy())
+    n = SWEEPS * each
+    return Case(f"{SWEEPS} sweeps of {each:,} points moved", n, "point", contestants, truth=numpy())
 
 
 @cache

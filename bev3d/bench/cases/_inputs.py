@@ -40,13 +40,13 @@ def heaps(n: int, each: int = 20) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def cloud(n: int, *, swept: bool = False) -> np.ndarray:
-    """Points (n, 5) float32: x, y, z, intensity, time lag; dense near the sensor, in random order or by azimuth."""
+    """Points (n, 5) float32: x, y, z, intensity, time lag; dense near the sensor; in random order or by azimuth."""
     rng = np.random.default_rng(5)
-    radius, azimuth = 2 + 50 * rng.beta(1, 2.5, n), rng.uniform(-np.pi, np.pi, n)
+    radius, azimuth = 2 + 50 * rng.beta(1, 5, n), rng.uniform(-np.pi, np.pi, n)
     if swept:
         azimuth.sort()
     points = np.empty((n, 5), np.float32)
     points[:, 0], points[:, 1] = radius * np.cos(azimuth), radius * np.sin(azimuth)
-    points[:, 2] = rng.normal(-0.5, 0.8, n)
+    points[:, 2] = np.where(rng.random(n) < 0.6, rng.normal(-1.6, 0.05, n), rng.normal(-0.5, 0.8, n))  # ground, rest
     points[:, 3], points[:, 4] = rng.random(n), rng.integers(0, 10, n) * 0.05
     return points
