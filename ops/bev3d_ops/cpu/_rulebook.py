@@ -117,7 +117,7 @@ def submanifold_pairs(
     np.cumsum(counts.reshape(-1), out=offsets[1:])
     pair_in, pair_out = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.int32)
     for buffer, pairs in ((sources, pair_in), (targets, pair_out)):
-        for k, found in enumerate(buffer.reshape(-1, size)):
+        for k, found in enumerate(buffer.reshape(rows * extent, size)):
             part = found[: offsets[k + 1] - offsets[k]]
             pairs[offsets[k] : offsets[k + 1]] = part if order is None else order[part]
     return pair_in, pair_out, offsets

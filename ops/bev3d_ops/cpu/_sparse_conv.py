@@ -45,23 +45,27 @@ def _convolve(features, panels, out, source, target, starts, width, first, last)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _outer_products(features, grad, out, source, target, offsets, width, group, chunk, first, last):
-    """Item ``k * groups + g``: of offset k, the rows of ``out`` that belong to columns g * group .. of features."""
+def _outer_products(features, grad, out, source, target, starts, width, group, chunk, first, last):
+    """Item ``k * groups + g``: of offset k, the rows of ``out`` that belong to columns g * group .. of features.
+
+    Block by block, so that the rows of a block are read from the second cache by every offset but the first.
+    """
     channels = features.shape[1]
     groups = (channels + group - 1) // group
     count = grad.shape[1] // width
-    for item in range(first, last):
-        k, from_column = item // groups, (item % groups) * group
-        to_column = min(from_column + group, channels)
-        for begin in range(offsets[k], offsets[k + 1], chunk):
-            end = min(begin + chunk, offsets[k + 1])
-            for c in range(from_column, to_column, ROWS):
-                size, row = min(ROWS, to_column - c), k * channels + c
-                for t in range(0, count - 1, 2):
-                    outer_product_2(features, grad, out, source, target, begin, end, c, size, row, t * width)
-                if count % 2:
-                    t = count - 1
-                    outer_product_1(features, grad, out, source, target, begin, end, c, size, row, t * width)
+    for block in range(starts.shape[1] - 1):
+        for item in range(first, last):
+            k, from_column = item // groups, (item % groups) * group
+            to_column = min(from_column + group, channels)
+            for begin in range(starts[k, block], starts[k, block + 1], chunk):
+                end = min(begin + chunk, starts[k, block + 1])
+                for c in range(from_column, to_column, ROWS):
+                    size, row = min(ROWS, to_column - c), k * channels + c
+                    for t in range(0, count - 1, 2):
+                        outer_product_2(features, grad, out, source, target, begin, end, c, size, row, t * width)
+                    if count % 2:
+                        t = count - 1
+                        outer_product_1(features, grad, out, source, target, begin, end, c, size, row, t * width)
 
 
 def sparse_conv(
@@ -110,7 +114,8 @@ def sparse_conv_weight_grad(
     features: np.ndarray, grad: np.ndarray, pair_in: np.ndarray, pair_out: np.ndarray, offsets: np.ndarray
 ) -> np.ndarray:
     """Gradient (K, C_in, C_out) of the weight, from features (V_in, C_in) and cotangents grad (V_out, C_out)."""
-    Pairs.check(pair_in, pair_out, offsets, len(features), len(grad))
+    pairs = Pairs.ordered(pair_in, pair_out, offsets, len(features), len(grad))
+    starts = pairs.blocks(_BLOCK_ROWS)
     width, (channels, out_channels), volume = lanes(grad.itemsize), (features.shape[1], grad.shape[1]), len(offsets) - 1
     grad = _padded(grad, width)
     out = np.zeros((volume * channels, grad.shape[1]), grad.dtype)
@@ -118,11 +123,11 @@ def sparse_conv_weight_grad(
     chunk = max(ROWS, _CHUNK_BYTES // max(1, grad.itemsize * (min(channels, _GROUP) + grad.shape[1])))
 
     def add(first: int, last: int) -> None:
-        _outer_products(features, grad, out, pair_in, pair_out, offsets, width, _GROUP, chunk, first, last)
+        _outer_products(features, grad, out, pairs.source, pairs.target, starts, width, _GROUP, chunk, first, last)
 
     least = max(1, _LEAST_PRODUCTS // max(1, min(channels, _GROUP) * out_channels))
     ranges_of_work(add, np.repeat(np.diff(offsets), groups), least)
-    return out.reshape(volume, channels, -1)[:, :, :out_channels]
+    return out.reshape(volume, channels, grad.shape[1])[:, :, :out_channels]
 
 
 def _panels(weight: np.ndarray, width: int) -> np.ndarray:

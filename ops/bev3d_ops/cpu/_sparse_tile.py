@@ -17,7 +17,14 @@ from numba.core import cgutils
 from numba.core.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-__all__ = ["ROWS", "add_product_1", "add_product_2", "lanes", "outer_product_1", "outer_product_2"]
+__all__ = [
+    "ROWS",
+    "add_product_1",
+    "add_product_2",
+    "lanes",
+    "outer_product_1",
+    "outer_product_2",
+]
 
 _WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 _VECTOR_BYTES = 64 if _WIDE else 32
@@ -36,7 +43,7 @@ class _Tile:
     """Builds the instructions of a tile in one scalar type."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any, panels: int) -> None:
-        self.context, self.builder, self.panels = context, builder, panels
+        self.context, self.builder = context, builder
         self.signature, self.args = signature, args
         self.scalar = context.get_data_type(signature.args[0].dtype)
         self.itemsize = context.get_abi_sizeof(self.scalar)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from bev3d_ops._sparse_check import check_conv, check_pairs, check_pool_grad, check_weight_grad
 from bev3d_ops.cuda._launch import Launch
 
 __all__ = ["sparse_conv", "sparse_conv_weight_grad", "sparse_max_pool", "sparse_max_pool_grad"]
@@ -30,8 +31,9 @@ def sparse_conv(
     out_count: int,
 ) -> Tensor:
     """See :func:`bev3d_ops.registered.sparse_conv`."""
+    check_conv(features, weight, bias, pair_in, pair_out, offsets)
     table = _table(launch, pair_in, pair_out, offsets, len(features), out_count)
-    matrix = weight.reshape(weight.shape[0], -1).t()
+    matrix = weight.flatten(1).t()
     out = features.new_empty((out_count, weight.shape[0]))
     for rows, gathered in _gathered(launch, features, table):
         if bias is None:
@@ -51,6 +53,7 @@ def sparse_conv_weight_grad(
     kernel_size: Sequence[int],
 ) -> Tensor:
     """See :func:`bev3d_ops.registered.sparse_conv_weight_grad`."""
+    check_weight_grad(features, grad, pair_in, pair_out, offsets, kernel_size)
     table = _table(launch, pair_in, pair_out, offsets, len(features), len(grad))
     wide = torch.promote_types(features.dtype, torch.float32)
     out = features.new_zeros((grad.shape[1], table.shape[1] * features.shape[1]), dtype=wide)
@@ -63,6 +66,7 @@ def sparse_max_pool(
     launch: Launch, features: Tensor, pair_in: Tensor, pair_out: Tensor, offsets: Tensor, out_count: int
 ) -> tuple[Tensor, Tensor]:
     """See :func:`bev3d_ops.registered.sparse_max_pool`."""
+    check_pairs(pair_in, pair_out, offsets)
     features = features.contiguous()
     table = _table(launch, pair_in, pair_out, offsets, len(features), out_count)
     best = features.new_empty((out_count, features.shape[1]))
@@ -76,6 +80,7 @@ def sparse_max_pool_grad(
     launch: Launch, grad: Tensor, winner: Tensor, pair_in: Tensor, pair_out: Tensor, offsets: Tensor, in_count: int
 ) -> Tensor:
     """See :func:`bev3d_ops.registered.sparse_max_pool_grad`."""
+    check_pool_grad(grad, winner, pair_in, pair_out, offsets)
     grad, winner = grad.contiguous(), winner.contiguous()
     table = _table(launch, pair_out, pair_in, offsets, len(grad), in_count)
     out = grad.new_empty((in_count, grad.shape[1]))

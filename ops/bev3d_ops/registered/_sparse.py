@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bev3d_ops._sparse_check import check_conv, check_pairs, check_pool_grad, check_weight_grad
 from bev3d_ops.cpu import _sparse_conv as cpu
 from bev3d_ops.cpu import _sparse_pool as cpu_pool
 from bev3d_ops.cuda import _sparse as cuda
@@ -33,11 +34,6 @@ def _indices(value: Tensor) -> np.ndarray:
     return value.contiguous().numpy()
 
 
-def _one_dtype(features: Tensor, other: Tensor | None, name: str) -> None:
-    if other is not None and other.dtype != features.dtype:
-        raise TypeError(f"{name}: expected the dtype of features, {features.dtype}, got {other.dtype}")
-
-
 def _conv_cpu(
     features: Tensor,
     weight: Tensor,
@@ -47,9 +43,8 @@ def _conv_cpu(
     offsets: Tensor,
     out_count: int,
 ) -> Tensor:
-    _one_dtype(features, weight, "weight")
-    _one_dtype(features, bias, "bias")
-    matrices = weight.reshape(weight.shape[0], -1, weight.shape[4]).permute(1, 2, 0)
+    check_conv(features, weight, bias, pair_in, pair_out, offsets)
+    matrices = weight.flatten(1, 3).permute(1, 2, 0)
     out = cpu.sparse_conv(
         _rows(features),
         _floats(matrices),
@@ -65,7 +60,7 @@ def _conv_cpu(
 def _weight_grad_cpu(
     features: Tensor, grad: Tensor, pair_in: Tensor, pair_out: Tensor, offsets: Tensor, kernel_size: Sequence[int]
 ) -> Tensor:
-    _one_dtype(features, grad, "grad")
+    check_weight_grad(features, grad, pair_in, pair_out, offsets, kernel_size)
     sums = cpu.sparse_conv_weight_grad(
         _rows(features), _rows(grad), _indices(pair_in), _indices(pair_out), _indices(offsets)
     )
@@ -76,6 +71,7 @@ def _weight_grad_cpu(
 def _pool_cpu(
     features: Tensor, pair_in: Tensor, pair_out: Tensor, offsets: Tensor, out_count: int
 ) -> tuple[Tensor, Tensor]:
+    check_pairs(pair_in, pair_out, offsets)
     best, winner = cpu_pool.sparse_max_pool(
         _rows(features), _indices(pair_in), _indices(pair_out), _indices(offsets), out_count
     )
@@ -85,6 +81,7 @@ def _pool_cpu(
 def _pool_grad_cpu(
     grad: Tensor, winner: Tensor, pair_in: Tensor, pair_out: Tensor, offsets: Tensor, in_count: int
 ) -> Tensor:
+    check_pool_grad(grad, winner, pair_in, pair_out, offsets)
     out = cpu_pool.sparse_max_pool_grad(
         _rows(grad), _indices(winner), _indices(pair_in), _indices(pair_out), _indices(offsets), in_count
     )
