@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 
 from bev3d_ops._overlap_kinds import IOU_3D
-from bev3d_ops.cpu._overlap_block import BLOCK, ROWS, fill_block
-from bev3d_ops.cpu._overlap_fused import FUSED_ROWS, overlap_block, store_block
-from bev3d_ops.cpu._overlap_gradient import VALUE
+from bev3d_ops.cpu._overlap_block import BLOCK, OUT, ROWS, fill_block
+from bev3d_ops.cpu._overlap_fused import overlap_block, store_block
+from bev3d_ops.cpu._overlap_gradient import G_ROWS, VALUE
 from bev3d_ops.cpu._overlap_pack import LARGEST_SINGLE_M, SMALLEST_SINGLE_M, pack, pack_slowly, turn, turn_single
 from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
@@ -22,12 +22,18 @@ LEAST_BLOCKS = 800  # that are worth a thread
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_exactly(block, a, b, first, kind, out):
+def _fill_exactly(block, a, b, first, kind):
     """BLOCK pairs in float64, whatever they hold."""
     if pack(block, a, b, first, LARGEST_M, SMALLEST_M) != 0:
         pack_slowly(block, a, b, first)
     turn(block)
-    fill_block(block, kind, out)
+    fill_block(block, kind)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copy(block, row, out, first):
+    for k in range(BLOCK):
+        out[first + k] = block[row * BLOCK + k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -35,7 +41,8 @@ def _fill(a, b, first, last, kind, out):
     """Whole blocks, in float64."""
     block = np.zeros(ROWS * BLOCK, np.float64)
     for start in range(first, last, BLOCK):
-        _fill_exactly(block, a, b, start, kind, out[start : start + BLOCK])
+        _fill_exactly(block, a, b, start, kind)
+        _copy(block, OUT, out, start)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -43,27 +50,27 @@ def _fill_single(a, b, first, last, kind, out):
     """Whole blocks, in float32 where that can hold them."""
     block, exact = np.zeros(ROWS * BLOCK, np.float32), np.zeros(ROWS * BLOCK, np.float64)
     for start in range(first, last, BLOCK):
-        part = out[start : start + BLOCK]
         if pack(block, a, b, start, LARGEST_SINGLE_M, SMALLEST_SINGLE_M) == 0 and turn_single(block) == 0:
-            fill_block(block, kind, part)
+            fill_block(block, kind)
+            _copy(block, OUT, out, start)
         else:
-            _fill_exactly(exact, a, b, start, kind, part)
+            _fill_exactly(exact, a, b, start, kind)
+            _copy(exact, OUT, out, start)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_form(a, b, first, last, kind, out):
     """Whole blocks of any form, without the gradient that is found beside it."""
-    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(FUSED_ROWS * BLOCK, np.float64)
+    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
     for start in range(first, last, BLOCK):
         overlap_block(block, g, a, b, start, kind)
-        for k in range(BLOCK):
-            out[start + k] = g[VALUE * BLOCK + k]
+        _copy(g, VALUE, out, start)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_gradient(a, b, first, last, kind, value, grad_a, grad_b):
     """Whole blocks with their gradients."""
-    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(FUSED_ROWS * BLOCK, np.float64)
+    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
     for start in range(first, last, BLOCK):
         overlap_block(block, g, a, b, start, kind)
         store_block(g, start, value, grad_a, grad_b)

@@ -97,44 +97,39 @@ def common_height(z, half_a, half_b):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def fill_areas(block, out):
-    """Write the area of intersection of every pair of ``block`` to ``out``, of its length."""
-    for i in range(len(out)):
+def _fill_areas(block):
+    """Write the area of intersection of every pair of ``block`` to its row OUT."""
+    for i in range(BLOCK):
         dx, dy, c, s = block[DX * BLOCK + i], block[DY * BLOCK + i], block[C * BLOCK + i], block[S * BLOCK + i]
         ax, ay, bx, by = block[AX * BLOCK + i], block[AY * BLOCK + i], block[BX * BLOCK + i], block[BY * BLOCK + i]
-        out[i] = rectangle_intersection(dx, dy, c, s, ax, ay, bx, by)
+        block[OUT * BLOCK + i] = rectangle_intersection(dx, dy, c, s, ax, ay, bx, by)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def fill_iou_bev(block, out):
-    """As :func:`fill_areas`, of IoU seen from above."""
-    for i in range(len(out)):
-        dx, dy, c, s = block[DX * BLOCK + i], block[DY * BLOCK + i], block[C * BLOCK + i], block[S * BLOCK + i]
+def _areas_to_iou_bev(block):
+    """Turn row OUT from areas of intersection into IoU seen from above."""
+    for i in range(BLOCK):
         ax, ay, bx, by = block[AX * BLOCK + i], block[AY * BLOCK + i], block[BX * BLOCK + i], block[BY * BLOCK + i]
-        area = rectangle_intersection(dx, dy, c, s, ax, ay, bx, by)
-        four = of_type(area, 4.0)
-        out[i] = ratio(area, four * ax * ay, four * bx * by)
+        four = of_type(ax, 4.0)
+        block[OUT * BLOCK + i] = ratio(block[OUT * BLOCK + i], four * ax * ay, four * bx * by)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def fill_iou_3d(block, out):
-    """As :func:`fill_areas`, of IoU of the volumes."""
-    for i in range(len(out)):
-        dx, dy, c, s = block[DX * BLOCK + i], block[DY * BLOCK + i], block[C * BLOCK + i], block[S * BLOCK + i]
+def _areas_to_iou_3d(block):
+    """Turn row OUT from areas of intersection into IoU of the volumes."""
+    for i in range(BLOCK):
         ax, ay, bx, by = block[AX * BLOCK + i], block[AY * BLOCK + i], block[BX * BLOCK + i], block[BY * BLOCK + i]
         az, bz = block[AZ * BLOCK + i], block[BZ * BLOCK + i]
-        area = rectangle_intersection(dx, dy, c, s, ax, ay, bx, by)
-        both = area * common_height(block[DZ * BLOCK + i], az, bz)
-        eight = of_type(area, 8.0)
-        out[i] = ratio(both, eight * ax * ay * az, eight * bx * by * bz)
+        both = block[OUT * BLOCK + i] * common_height(block[DZ * BLOCK + i], az, bz)
+        eight = of_type(ax, 8.0)
+        block[OUT * BLOCK + i] = ratio(both, eight * ax * ay * az, eight * bx * by * bz)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_block(block, kind, out):
-    """Write intersection, BEV IoU or 3D IoU of every pair of ``block`` to ``out``."""
+def fill_block(block, kind):
+    """Write intersection, BEV IoU or 3D IoU of every pair of ``block`` to its row OUT."""
+    _fill_areas(block)
     if kind == IOU_BEV:
-        fill_iou_bev(block, out)
+        _areas_to_iou_bev(block)
     elif kind == IOU_3D:
-        fill_iou_3d(block, out)
-    else:
-        fill_areas(block, out)
+        _areas_to_iou_3d(block)

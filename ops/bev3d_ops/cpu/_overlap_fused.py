@@ -16,7 +16,14 @@ from bev3d_ops._overlap_kinds import (
     IOU_3D,
 )
 from bev3d_ops.cpu._overlap_block import AX, BLOCK, BZ, COS_A, DX, DY, FAST, KNOWN, SIN_A
-from bev3d_ops.cpu._overlap_enclosing import add_aspect, add_distance, add_enclosing_area, add_sizes
+from bev3d_ops.cpu._overlap_enclosing import (
+    add_content,
+    add_distance,
+    add_extents,
+    add_union,
+    find_content,
+    find_extents,
+)
 from bev3d_ops.cpu._overlap_gradient import (
     G_AX,
     G_BZ,
@@ -24,20 +31,19 @@ from bev3d_ops.cpu._overlap_gradient import (
     G_ROWS,
     G_X,
     G_Y,
+    G_YAW_A,
     VALUE,
     fill_area_gradient,
     to_iou_3d,
     to_iou_bev,
 )
-from bev3d_ops.cpu._overlap_hull import add_hull_area
+from bev3d_ops.cpu._overlap_hull import add_hull, find_hull
 from bev3d_ops.cpu._overlap_pack import pack, pack_slowly, turn
+from bev3d_ops.cpu._overlap_shape import add_aspect, add_sizes
 from bev3d_ops.cpu._overlap_transpose import COLUMNS, LANES, store_gradients
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 
-__all__ = ["FUSED_ROWS", "overlap_block", "store_block"]
-
-G_YAW_A = G_ROWS  # where store_gradients expects it
-FUSED_ROWS = G_ROWS + 1
+__all__ = ["overlap_block", "store_block"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -53,16 +59,22 @@ def _fill_local(block, g, kind):
         to_iou_bev(block, g)
     if kind <= IOU_3D:
         return
+    find_extents(block, g)
     if kind in (GIOU_BEV, GIOU_3D):
-        add_enclosing_area(block, g, high)
+        find_content(g, high)
+        add_union(block, g, high)
+        add_content(g, high)
     elif kind >= GIOU_HULL_BEV:
-        add_hull_area(block, g, high)
+        find_hull(block, g, high)
+        add_union(block, g, high)
+        add_hull(block, g, high)
     else:
         if kind in (CIOU_BEV, CIOU_3D):
             add_aspect(block, g)
         add_distance(block, g, high)
         if kind in (EIOU_BEV, EIOU_3D):
             add_sizes(block, g, high)
+    add_extents(block, g)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
@@ -103,7 +115,7 @@ def _hold_unknown(block, g, kind):
     """The least value, and no gradient, for a pair that holds what is no box."""
     for k in range(BLOCK):
         if block[KNOWN * BLOCK + k] == 0.0:
-            for row in range(FUSED_ROWS):
+            for row in range(G_ROWS):
                 g[row * BLOCK + k] = 0.0
             g[VALUE * BLOCK + k] = 0.0 if kind <= IOU_3D else -1.0
 
@@ -114,7 +126,7 @@ def overlap_block(block, g, a, b, first, kind):
 
     Args:
         block: (ROWS * BLOCK,) float64, for use inside.
-        g: (FUSED_ROWS * BLOCK,) float64.
+        g: (G_ROWS * BLOCK,) float64.
         a, b: flat and contiguous, seven numbers for each box, readable one number beyond the block.
         first: number of the first box.
         kind: of bev3d_ops._overlap_kinds.

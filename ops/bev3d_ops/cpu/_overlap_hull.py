@@ -8,11 +8,24 @@ from __future__ import annotations
 
 from numba import njit
 
-from bev3d_ops.cpu._overlap_block import AX, AY, BLOCK, BX, BY, DX, DY, FAST
-from bev3d_ops.cpu._overlap_enclosing import add_union, enclosing_height, guarded_direction
-from bev3d_ops.cpu._overlap_gradient import G_AX, G_AY, G_AZ, G_BX, G_BY, G_BZ, G_PHI, G_X, G_Y, G_Z, share
+from bev3d_ops.cpu._overlap_block import AX, AY, AZ, BLOCK, BX, BY, BZ, DX, DY, DZ, FAST, YAW_A, YAW_B, C, S
+from bev3d_ops.cpu._overlap_enclosing import extent, guarded_direction
+from bev3d_ops.cpu._overlap_gradient import (
+    BY_Z,
+    CONTENT,
+    E_Z,
+    FILLED,
+    G_AX,
+    G_AY,
+    G_BX,
+    G_BY,
+    G_PHI,
+    G_X,
+    G_Y,
+    share,
+)
 
-__all__ = ["add_hull_area"]
+__all__ = ["add_hull", "find_hull"]
 
 
 @njit(inline="always")
@@ -101,26 +114,34 @@ def _hull(x, y, c, s, ax, ay, bx, by):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def add_hull_area(block, g, high):
-    """From IoU to GIoU with the convex hull; ``high`` as in _overlap_enclosing."""
+def find_hull(block, g, high):
+    """Fill CONTENT with the hull's area, times the enclosing height where ``high`` is 1 rather than 0."""
     for i in range(BLOCK):
-        x, y = block[DX * BLOCK + i], block[DY * BLOCK + i]
-        c, s = guarded_direction(block, i)
+        c, s = block[C * BLOCK + i], block[S * BLOCK + i]
+        c, s = guarded_direction(c, s, block[YAW_A * BLOCK + i], block[YAW_B * BLOCK + i])
+        c, s, bx, by, _ = _first_quadrant(c, s, block[BX * BLOCK + i], block[BY * BLOCK + i])
+        x, y, ax, ay = block[DX * BLOCK + i], block[DY * BLOCK + i], block[AX * BLOCK + i], block[AY * BLOCK + i]
+        twice, _, _, _, _, _, _, _ = _hull(x, y, c, s, ax, ay, bx, by)
+        tall, _, _ = extent(-block[DZ * BLOCK + i], block[AZ * BLOCK + i], block[BZ * BLOCK + i])
+        g[CONTENT * BLOCK + i] = max(0.5 * twice, 0.0) * (1.0 - high + high * tall)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def add_hull(block, g, high):
+    """After add_union: the gradient of U / CONTENT by the content's; derivatives by the height go to BY_Z."""
+    for i in range(BLOCK):
+        c, s = block[C * BLOCK + i], block[S * BLOCK + i]
+        c, s = guarded_direction(c, s, block[YAW_A * BLOCK + i], block[YAW_B * BLOCK + i])
         c, s, bx, by, odd = _first_quadrant(c, s, block[BX * BLOCK + i], block[BY * BLOCK + i])
-        ax, ay = block[AX * BLOCK + i], block[AY * BLOCK + i]
+        x, y, ax, ay = block[DX * BLOCK + i], block[DY * BLOCK + i], block[AX * BLOCK + i], block[AY * BLOCK + i]
         twice, g_x, g_y, g_phi, g_ax, g_ay, g_bx, g_by = _hull(x, y, c, s, ax, ay, bx, by)
-        area = max(0.5 * twice, 0.0)
-        tall, p, q = enclosing_height(block, i)
-        filled = add_union(block, g, i, area * (1.0 - high + high * tall), high)
-        by_area = -0.5 * filled / (area if area > 0.0 else 1.0)
-        by_z = -high * filled / (tall if tall > 0.0 else 1.0)
-        g[G_X * BLOCK + i] += by_area * g_x
-        g[G_Y * BLOCK + i] += by_area * g_y
-        g[G_Z * BLOCK + i] -= by_z * (p - q)
-        g[G_PHI * BLOCK + i] += by_area * g_phi
-        g[G_AX * BLOCK + i] += by_area * g_ax
-        g[G_AY * BLOCK + i] += by_area * g_ay
-        g[G_AZ * BLOCK + i] += by_z * (p + q)
-        g[G_BX * BLOCK + i] += by_area * (g_by if odd else g_bx)
-        g[G_BY * BLOCK + i] += by_area * (g_bx if odd else g_by)
-        g[G_BZ * BLOCK + i] += by_z * (2.0 - p - q)
+        filled, tall = g[FILLED * BLOCK + i], g[E_Z * BLOCK + i]
+        by_twice = -filled / (twice if twice > 0.0 else 1.0)
+        g[G_X * BLOCK + i] += by_twice * g_x
+        g[G_Y * BLOCK + i] += by_twice * g_y
+        g[G_PHI * BLOCK + i] += by_twice * g_phi
+        g[G_AX * BLOCK + i] += by_twice * g_ax
+        g[G_AY * BLOCK + i] += by_twice * g_ay
+        g[G_BX * BLOCK + i] += by_twice * (g_by if odd else g_bx)
+        g[G_BY * BLOCK + i] += by_twice * (g_bx if odd else g_by)
+        g[BY_Z * BLOCK + i] -= high * filled / (tall if tall > 0.0 else 1.0)

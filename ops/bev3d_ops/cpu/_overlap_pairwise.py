@@ -59,10 +59,9 @@ def pack_pair(block, k, a, i, b, j):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _flush(block, rows, columns, count, kind, out):
-    values = block[OUT * BLOCK : (OUT + 1) * BLOCK]
-    fill_block(block, kind, values)
+    fill_block(block, kind)
     for k in range(count):
-        out[rows[k], columns[k]] = values[k]
+        out[rows[k], columns[k]] = block[OUT * BLOCK + k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
