@@ -1,6 +1,7 @@
 """Losses: a function each, unreduced by default, and a module of the same name that reduces."""
 
 from bev3d.losses._binary_cross_entropy import BinaryCrossEntropy, binary_cross_entropy
+from bev3d.losses._boundary import BoundaryLoss, boundary_iou, boundary_loss, signed_distance_map, unet_border_weights
 from bev3d.losses._centerness import CenternessLoss, ObjectnessLoss, centerness_loss, centerness_target, objectness_loss
 from bev3d.losses._composite import CompositeLoss, CompositeResult
 from bev3d.losses._corner import CornerLoss, corner_loss
@@ -29,6 +30,7 @@ from bev3d.losses._likelihood import (
     laplace_nll_loss,
     uncertainty_smooth_l1_loss,
 )
+from bev3d.losses._lovasz import LovaszHingeLoss, LovaszSoftmaxLoss, lovasz_hinge_loss, lovasz_softmax_loss
 from bev3d.losses._mining import MultiboxLoss, hard_negative_mining, multibox_loss
 from bev3d.losses._normalise import num_pos
 from bev3d.losses._quality_focal import (
@@ -57,20 +59,25 @@ from bev3d.losses._regression import (
 )
 from bev3d.losses._rotated_iou import RotatedIouLoss, rotated_iou_loss
 from bev3d.losses._seesaw import SeesawLoss, seesaw_loss
+from bev3d.losses._sets import DiceLoss, JaccardLoss, LogDiceLoss, dice_loss, jaccard_loss, log_dice_loss
+from bev3d.losses._tversky import FocalTverskyLoss, TverskyLoss, focal_tversky_loss, tversky_loss
 
 __all__ = [
     "BalancedL1Loss",
     "BinResidualLoss",
     "BinaryCrossEntropy",
+    "BoundaryLoss",
     "CenternessLoss",
     "CompositeLoss",
     "CompositeResult",
     "CornerLoss",
     "CrossEntropy",
+    "DiceLoss",
     "DirectionLoss",
     "DistributionFocalLoss",
     "FocalL1Loss",
     "FocalLoss",
+    "FocalTverskyLoss",
     "GatherRegressionLoss",
     "GaussianNllLoss",
     "GeneralizedFocalLoss",
@@ -78,9 +85,13 @@ __all__ = [
     "GhmRegressionLoss",
     "HeatmapFocalLoss",
     "HuberLoss",
+    "JaccardLoss",
     "L1Loss",
     "L2Loss",
     "LaplaceNllLoss",
+    "LogDiceLoss",
+    "LovaszHingeLoss",
+    "LovaszSoftmaxLoss",
     "MultibinLoss",
     "MultiboxLoss",
     "ObjectnessLoss",
@@ -91,21 +102,26 @@ __all__ = [
     "SinDifferenceLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
+    "TverskyLoss",
     "UncertaintySmoothL1Loss",
     "VarifocalLoss",
     "VelocityLoss",
     "balanced_l1_loss",
     "bin_residual_loss",
     "binary_cross_entropy",
+    "boundary_iou",
+    "boundary_loss",
     "centerness_loss",
     "centerness_target",
     "corner_loss",
     "cross_entropy",
+    "dice_loss",
     "direction_loss",
     "direction_targets",
     "distribution_focal_loss",
     "focal_l1_loss",
     "focal_loss",
+    "focal_tversky_loss",
     "gather_regression_loss",
     "gaussian_nll_loss",
     "generalized_focal_loss",
@@ -114,9 +130,13 @@ __all__ = [
     "hard_negative_mining",
     "heatmap_focal_loss",
     "huber_loss",
+    "jaccard_loss",
     "l1_loss",
     "l2_loss",
     "laplace_nll_loss",
+    "log_dice_loss",
+    "lovasz_hinge_loss",
+    "lovasz_softmax_loss",
     "multibin_loss",
     "multibox_loss",
     "num_pos",
@@ -124,11 +144,14 @@ __all__ = [
     "quality_focal_loss",
     "rotated_iou_loss",
     "seesaw_loss",
+    "signed_distance_map",
     "sin_cos_loss",
     "sin_difference_loss",
     "smooth_l1_loss",
     "softmax_focal_loss",
+    "tversky_loss",
     "uncertainty_smooth_l1_loss",
+    "unet_border_weights",
     "varifocal_loss",
     "velocity_loss",
 ]
