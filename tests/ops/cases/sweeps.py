@@ -33,7 +33,8 @@ def _sweeps(
 ) -> tuple[Any, ...]:
     points = (20 * torch.randn(300, width, generator=rng, dtype=torch.float64)).to(dtype)
     points[:40, :2] = torch.rand(40, 2, generator=rng).to(dtype) * 2 - 1
-    points[7, :2] = 1.0
+    points[7, :2], points[8, 0], points[8, 1] = 1.0, 1.0, 0.5
+    points[9, 0], points[9, 1] = 0.5, -1.0
     if broken:
         points[5, 1], points[6, 0], points[60, 3] = math.nan, math.inf, math.nan
     sweeps = len(offsets) - 1
