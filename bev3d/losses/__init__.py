@@ -8,6 +8,7 @@ from bev3d.losses._corner import CornerLoss, corner_loss
 from bev3d.losses._cross_entropy import CrossEntropy, cross_entropy
 from bev3d.losses._focal import FocalLoss, SoftmaxFocalLoss, focal_loss, softmax_focal_loss
 from bev3d.losses._gather_regression import GatherRegressionLoss, gather_regression_loss
+from bev3d.losses._gathered_focal import GatheredHeatmapFocalLoss, gathered_heatmap_focal_loss
 from bev3d.losses._ghm import GhmClassificationLoss, GhmRegressionLoss, ghm_classification_loss, ghm_regression_loss
 from bev3d.losses._heading import (
     DirectionLoss,
@@ -32,7 +33,7 @@ from bev3d.losses._likelihood import (
 )
 from bev3d.losses._lovasz import LovaszHingeLoss, LovaszSoftmaxLoss, lovasz_hinge_loss, lovasz_softmax_loss
 from bev3d.losses._mining import MultiboxLoss, hard_negative_mining, multibox_loss
-from bev3d.losses._normalise import num_pos
+from bev3d.losses._normalise import num_elements, num_pos, num_pos_per_sample, sum_quality
 from bev3d.losses._quality_focal import (
     DistributionFocalLoss,
     GeneralizedFocalLoss,
@@ -61,6 +62,7 @@ from bev3d.losses._rotated_iou import RotatedIouLoss, rotated_iou_loss
 from bev3d.losses._seesaw import SeesawLoss, seesaw_loss
 from bev3d.losses._sets import DiceLoss, JaccardLoss, LogDiceLoss, dice_loss, jaccard_loss, log_dice_loss
 from bev3d.losses._tversky import FocalTverskyLoss, TverskyLoss, focal_tversky_loss, tversky_loss
+from bev3d.losses._uncertainty import UncertaintyWeighting
 
 __all__ = [
     "BalancedL1Loss",
@@ -79,6 +81,7 @@ __all__ = [
     "FocalLoss",
     "FocalTverskyLoss",
     "GatherRegressionLoss",
+    "GatheredHeatmapFocalLoss",
     "GaussianNllLoss",
     "GeneralizedFocalLoss",
     "GhmClassificationLoss",
@@ -104,6 +107,7 @@ __all__ = [
     "SoftmaxFocalLoss",
     "TverskyLoss",
     "UncertaintySmoothL1Loss",
+    "UncertaintyWeighting",
     "VarifocalLoss",
     "VelocityLoss",
     "balanced_l1_loss",
@@ -123,6 +127,7 @@ __all__ = [
     "focal_loss",
     "focal_tversky_loss",
     "gather_regression_loss",
+    "gathered_heatmap_focal_loss",
     "gaussian_nll_loss",
     "generalized_focal_loss",
     "ghm_classification_loss",
@@ -139,7 +144,9 @@ __all__ = [
     "lovasz_softmax_loss",
     "multibin_loss",
     "multibox_loss",
+    "num_elements",
     "num_pos",
+    "num_pos_per_sample",
     "objectness_loss",
     "quality_focal_loss",
     "rotated_iou_loss",
@@ -149,6 +156,7 @@ __all__ = [
     "sin_difference_loss",
     "smooth_l1_loss",
     "softmax_focal_loss",
+    "sum_quality",
     "tversky_loss",
     "uncertainty_smooth_l1_loss",
     "unet_border_weights",

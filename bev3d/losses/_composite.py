@@ -24,7 +24,7 @@ class CompositeResult(NamedTuple):
 
     total: Tensor
     terms: dict[str, Tensor]
-    weights: dict[str, float]
+    weights: Mapping[str, float | Tensor]
 
 
 class CompositeLoss(nn.Module):
