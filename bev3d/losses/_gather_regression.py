@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bev3d._check import check_choice
+from bev3d._check import check_choice, check_same_device
 from bev3d.losses._reduce import Reduction, weighted_mean
 from bev3d_ops.registered._gather import gather_cells
 
@@ -163,12 +163,17 @@ def _check(
         raise TypeError(f"cell_index: expected int64, got {cell_index.dtype}")
     if mask.dtype != torch.bool:
         raise TypeError(f"mask: expected bool, got {mask.dtype}")
+    check_same_device("mask", mask, "cell_index", cell_index)
     if cell_index.ndim != 2 or mask.shape != cell_index.shape:
         raise ValueError(f"mask: expected (B, M) as cell_index, got {tuple(mask.shape)} and {tuple(cell_index.shape)}")
     for name in weights:
-        shape, expected = tuple(targets[name].shape), (*cell_index.shape, maps[name].shape[1])
+        check_same_device(f"maps[{name!r}]", maps[name], "cell_index", cell_index)
+        check_same_device(f"targets[{name!r}]", targets[name], "cell_index", cell_index)
         if maps[name].ndim != 4 or maps[name].shape[0] != cell_index.shape[0]:
             got = tuple(maps[name].shape)
             raise ValueError(f"maps[{name!r}]: expected shape ({cell_index.shape[0]}, C, H, W), got {got}")
+        if not maps[name].is_floating_point():
+            raise TypeError(f"maps[{name!r}]: expected a floating-point dtype, got {maps[name].dtype}")
+        shape, expected = tuple(targets[name].shape), (*cell_index.shape, maps[name].shape[1])
         if shape != expected:
             raise ValueError(f"targets[{name!r}]: expected shape {expected}, got {shape}")

@@ -225,6 +225,50 @@ def test_shapes_that_do_not_fit() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("where", "value", "error", "text"),
+    [
+        ("maps", torch.zeros(B), ValueError, r"maps\['height'\]: expected shape \(2, C, H, W\), got \(2,\)"),
+        ("maps", torch.zeros(B, 1, H, W, dtype=torch.int64), TypeError, r"maps\['height'\]: expected a floating-point"),
+        (
+            "maps",
+            torch.zeros(B, 1, H, W, device="meta"),
+            ValueError,
+            r"maps\['height'\]: expected the device of cell_index",
+        ),
+        (
+            "targets",
+            torch.zeros(B, M, 1, device="meta"),
+            ValueError,
+            r"targets\['height'\]: expected the device of cell_",
+        ),
+    ],
+)
+def test_maps_and_targets_that_do_not_fit(where: str, value: Any, error: type[Exception], text: str) -> None:
+    batch = _batch()
+    with pytest.raises(error, match=text):
+        gather_regression_loss(**{**batch, where: batch[where] | {"height": value}}, weights=WEIGHTS)
+
+
+def test_a_mask_elsewhere_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"mask: expected the device of cell_index \(cpu\), got meta"):
+        gather_regression_loss(
+            **{**_batch(), "mask": torch.ones(B, M, dtype=torch.bool, device="meta")}, weights=WEIGHTS
+        )
+
+
+def test_targets_that_are_not_finite_show_but_in_their_slot_only() -> None:
+    batch = _batch()
+    batch["mask"] = torch.ones(B, M, dtype=torch.bool)
+    expected = gather_regression_loss(**batch, weights={"height": 1.0})["height"]
+    batch["targets"]["height"][0, 2] = float("inf")
+    loss = gather_regression_loss(**batch, weights={"height": 1.0})["height"]
+    assert loss[0, 2].item() == float("inf")
+    others = torch.ones(B, M, dtype=torch.bool)
+    others[0, 2] = False
+    assert torch.equal(loss[others], expected[others])
+
+
 def test_an_index_outside_the_map_is_an_error_where_the_slot_counts_and_free_where_it_does_not() -> None:
     maps, targets = {"height": torch.randn(1, 1, 3, 4)}, {"height": torch.zeros(1, 2, 1)}
     index, mask = torch.tensor([[0, 12]]), torch.tensor([[True, False]])
