@@ -10,7 +10,7 @@ from bev3d_ops.cpu._threads import run_in_ranges
 
 __all__ = ["BFLOAT", "FLOAT", "HALF", "focal_map", "focal_sums"]
 
-_BLOCKS_PER_THREAD = 32  # a thread costs about as much as 100,000 elements
+_BLOCKS_PER_THREAD = 64  # a thread costs about as much as 150,000 elements
 
 
 def focal_map(
