@@ -65,13 +65,11 @@ class _Tile:
             for step, slot in zip(across, slots, strict=True):
                 self.builder.store(self.load_vector(pointer, self.builder.add(row, step)), slot)
 
-    def store_sums(self, pointer: Any, rows: list[Any], across: list[Any], count: Any) -> None:
-        """Only the first ``count`` rows."""
-        b = self.builder
-        for r, (row, slots) in enumerate(zip(rows, self.sums, strict=True)):
-            with b.if_then(self.within(r, count), likely=True):
-                for step, slot in zip(across, slots, strict=True):
-                    b.store(b.load(slot), self._vector_at(pointer, b.add(row, step)), align=self.itemsize)
+    def store_sums(self, pointer: Any, rows: list[Any], across: list[Any]) -> None:
+        for row, slots in zip(rows, self.sums, strict=True):
+            for step, slot in zip(across, slots, strict=True):
+                to = self._vector_at(pointer, self.builder.add(row, step))
+                self.builder.store(self.builder.load(slot), to, align=self.itemsize)
 
     def _vector_at(self, pointer: Any, offset: Any) -> Any:
         return self.builder.bitcast(self.builder.gep(pointer, [offset]), self.vector.as_pointer())
@@ -88,12 +86,9 @@ class _Tile:
         return ir.Constant(self.word, value)
 
     def clamped(self, row: int, count: Any) -> Any:
-        """``row``, or the last one of ``count``."""
-        last = self.builder.sub(count, self.constant(1))
-        return self.builder.select(self.within(row, count), self.constant(row), last)
-
-    def within(self, row: int, count: Any) -> Any:
-        return self.builder.icmp_signed("<", self.constant(row), count)
+        """``row``, or the last one of ``count``: that one is then computed and stored again, to the same value."""
+        last, wanted = self.builder.sub(count, self.constant(1)), self.constant(row)
+        return self.builder.select(self.builder.icmp_signed("<", wanted, count), wanted, last)
 
     def add_products(self, row: int, pointer: Any, offset: Any, vectors: list[Any]) -> None:
         """sums[row] += pointer[offset] * vectors."""
@@ -134,7 +129,7 @@ def _add_product(panels: int) -> Any:
                 vectors = [tile.load_vector(w, b.add(start, step)) for start in starts]
                 for r in range(ROWS):
                     tile.add_products(r, x, b.add(from_rows[r], loop.index), vectors)
-            tile.store_sums(out, to_rows, across, count)
+            tile.store_sums(out, to_rows, across)
 
         return signature, generate
 
@@ -166,7 +161,7 @@ def _outer_product(panels: int) -> Any:
                 vectors = [tile.load_vector(dy, b.add(to_row, step)) for step in across]
                 for r in range(ROWS):
                     tile.add_products(r, x, b.add(from_row, rows[r]), vectors)
-            tile.store_sums(out, to_rows, across, count)
+            tile.store_sums(out, to_rows, across)
 
         return signature, generate
 
