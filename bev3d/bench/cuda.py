@@ -1,4 +1,4 @@
-"""The benchmark of a GPU, also as ``python3 -m bev3d.bench.cuda``: needs torch, NumPy, Numba and cuda-bindings only."""
+"""The benchmark of a GPU, also ``python3 -m bev3d.bench.cuda``: torch, NumPy, Numba, PyYAML, cuda-bindings suffice."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bev3d.bench._cuda_race import Stopwatch, as_facts, cuda_race, device_floors
 from bev3d.bench._limits import judge
 from bev3d.bench._machine import machine
 from bev3d.bench._page import keep_section
+from bev3d.bench._race import torch_threads
 from bev3d.bench._tables import case_tables, verdict_table
 from bev3d.bench.cuda_cases import WITHOUT_GRAPH, cuda_cases
 
@@ -55,15 +56,8 @@ def run_cuda(
     }  # fmt: skip
     chosen = _choose(only)
     for name in track(chosen, "benchmarks on the GPU", unit="cases"):
-        try:
-            case = cuda_cases()[name](device, quick)
-        except (ImportError, AttributeError) as problem:
-            section["skipped"][name] = str(problem)
-            continue
-        timings = cuda_race(case, stopwatch, turns, captured=name not in WITHOUT_GRAPH)
-        known = {key: getattr(case, key) for key in ("name", "items", "unit", "moved_bytes", "error_name")}
-        section["cases"].append({"key": name, **known, "timings": as_facts(timings)})
-        section["verdicts"] += [asdict(verdict) for verdict in judge(case, timings, floors["copy_GB_per_s"])]
+        with torch_threads(torch.get_num_threads() if stopwatch.on_gpu else 1):
+            _add(section, name, stopwatch, turns, quick)
     section["seconds"] = round(time.perf_counter() - start)
     if out is not None:
         keep_section(out, f"cuda {facts.get('gpu', 'tried on a CPU')}", section)
@@ -72,6 +66,20 @@ def run_cuda(
         print(f"not run: {name}: {reason}", file=sys.stderr)
     print(f"{section['seconds']} s in all", file=sys.stderr)
     return section
+
+
+def _add(section: dict[str, Any], name: str, stopwatch: Stopwatch, turns: int, quick: bool) -> None:
+    """Make, time and judge one case."""
+    try:
+        case = cuda_cases()[name](stopwatch.device.type, quick)
+    except ImportError as problem:
+        section["skipped"][name] = str(problem)
+        return
+    timings = cuda_race(case, stopwatch, turns, captured=name not in WITHOUT_GRAPH)
+    known = {key: getattr(case, key) for key in ("name", "items", "unit", "moved_bytes", "error_name")}
+    section["cases"].append({"key": name, **known, "timings": as_facts(timings)})
+    copy_rate = section["floors"]["copy_GB_per_s"]
+    section["verdicts"] += [asdict(verdict) for verdict in judge(case, timings, copy_rate)]
 
 
 def _choose(only: tuple[str, ...]) -> list[str]:

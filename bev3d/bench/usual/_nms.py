@@ -28,13 +28,16 @@ def _greedy_usual(boxes, order, threshold, margin, zero):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _greedy_clipped(boxes, order, threshold):
     work = np.empty((4, 12))
+    ranked = boxes[order]
+    reach = np.sqrt(ranked[:, 3] ** 2 + ranked[:, 4] ** 2) / 2
     alive = np.ones(len(order), np.bool_)
     for k in range(len(order)):
         if not alive[k]:
             continue
         for other in range(k + 1, len(order)):
-            if alive[other]:
-                alive[other] = _clipped_iou(boxes[order[k]], boxes[order[other]], work) <= threshold
+            dx, dy, both = ranked[k, 0] - ranked[other, 0], ranked[k, 1] - ranked[other, 1], reach[k] + reach[other]
+            if alive[other] and dx * dx + dy * dy < both * both:
+                alive[other] = _clipped_iou(ranked[k], ranked[other], work) <= threshold
     return order[alive]
 
 
