@@ -2,6 +2,7 @@
 
 from bev3d.losses._binary_cross_entropy import BinaryCrossEntropy, binary_cross_entropy
 from bev3d.losses._boundary import BoundaryLoss, boundary_iou, boundary_loss, signed_distance_map, unet_border_weights
+from bev3d.losses._box_iou_2d import BoxIouLoss2d, box_iou_loss_2d
 from bev3d.losses._centerness import CenternessLoss, ObjectnessLoss, centerness_loss, centerness_target, objectness_loss
 from bev3d.losses._composite import CompositeLoss, CompositeResult
 from bev3d.losses._corner import CornerLoss, corner_loss
@@ -69,6 +70,7 @@ __all__ = [
     "BinResidualLoss",
     "BinaryCrossEntropy",
     "BoundaryLoss",
+    "BoxIouLoss2d",
     "CenternessLoss",
     "CompositeLoss",
     "CompositeResult",
@@ -115,6 +117,7 @@ __all__ = [
     "binary_cross_entropy",
     "boundary_iou",
     "boundary_loss",
+    "box_iou_loss_2d",
     "centerness_loss",
     "centerness_target",
     "corner_loss",

@@ -38,6 +38,8 @@ class LossCase:
         optimum: inputs where the loss is at its minimum with gradient 0; None where there is none.
         has_module_weight: the module takes weight and avg_factor in the common way.
         tolerances: (relative, absolute) by dtype where 1e-6 and 1e-12 are not right, with the reason in the module.
+        constant_weights: the gradient takes a weight as constant, on purpose: finite differences do not, and the
+            family's own test has the oracle of the gradient.
         compiles: torch.compile(fullgraph=True) works; False needs a reason in the module.
     """
 
@@ -57,6 +59,7 @@ class LossCase:
     minimum: float = 0.0
     has_module_weight: bool = True
     tolerances: dict[torch.dtype, tuple[float, float]] = field(default_factory=dict)
+    constant_weights: bool = False
     compiles: bool = True
 
     def __str__(self) -> str:
