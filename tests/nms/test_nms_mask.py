@@ -63,6 +63,23 @@ def test_wrong_arguments_are_named() -> None:
         nms_mask(boxes, scores, 1.1)
 
 
+@pytest.mark.parametrize("name", ["nms_mask", "nms_kept", "nms_owner"])
+def test_the_operations_read_nothing_beyond_the_end(name: str) -> None:
+    op = getattr(torch.ops.bev3d, name)
+    boxes, scores, groups = torch.zeros(3, 7), torch.zeros(3), torch.zeros(3, dtype=torch.int64)
+    for arguments, named in (
+        ((boxes[:, :6], scores, groups, 0.5, 0), r"boxes: .*got \(3, 6\) torch.float32"),
+        ((boxes.int(), scores, groups, 0.5, 0), r"boxes: .*got \(3, 7\) torch.int32"),
+        ((boxes, scores[:2], groups, 0.5, 0), r"scores: expected \(3,\) .*got \(2,\)"),
+        ((boxes, scores, groups[:2], 0.5, 0), r"groups: expected \(3,\) .*got \(2,\)"),
+        ((boxes, scores, groups.int(), 0.5, 0), r"groups: expected \(3,\) torch.int64 .*got \(3,\) torch.int32"),
+        ((boxes, scores, groups, 0.5, 3), "kind: expected one of 0, 1, 2, got 3"),
+        ((boxes[:1].expand(2**31, 7), scores[:1].expand(2**31), None, 0.5, 0), "boxes: expected at most 2147483647"),
+    ):
+        with pytest.raises(ValueError, match=named):
+            op(*arguments)
+
+
 @pytest.mark.parametrize("chunk", [64, 192, 4096])
 @pytest.mark.parametrize("kind", [registered.BEV, registered.CIRCLE, registered.DIOU])
 def test_the_cuda_kernels_keep_the_same_in_chunks_of_any_size(chunk: int, kind: int) -> None:
