@@ -16,13 +16,13 @@ from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 from bev3d_ops.cpu._threads import run_in_ranges
 
-__all__ = ["aligned_overlap", "aligned_overlap_with_gradient"]
+__all__ = ["aligned_overlap", "aligned_overlap_with_gradient", "copy_row", "fill_exactly"]
 
 LEAST_BLOCKS = 800  # that are worth a thread
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_exactly(block, a, b, first, kind):
+def fill_exactly(block, a, b, first, kind):
     """BLOCK pairs in float64, whatever they hold."""
     if pack(block, a, b, first, LARGEST_M, SMALLEST_M) != 0:
         pack_slowly(block, a, b, first)
@@ -31,7 +31,7 @@ def _fill_exactly(block, a, b, first, kind):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _copy(block, row, out, first):
+def copy_row(block, row, out, first):
     for k in range(BLOCK):
         out[first + k] = block[row * BLOCK + k]
 
@@ -41,8 +41,8 @@ def _fill(a, b, first, last, kind, out):
     """Whole blocks, in float64."""
     block = np.zeros(ROWS * BLOCK, np.float64)
     for start in range(first, last, BLOCK):
-        _fill_exactly(block, a, b, start, kind)
-        _copy(block, OUT, out, start)
+        fill_exactly(block, a, b, start, kind)
+        copy_row(block, OUT, out, start)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -52,10 +52,10 @@ def _fill_single(a, b, first, last, kind, out):
     for start in range(first, last, BLOCK):
         if pack(block, a, b, start, LARGEST_SINGLE_M, SMALLEST_SINGLE_M) == 0 and turn_single(block) == 0:
             fill_block(block, kind)
-            _copy(block, OUT, out, start)
+            copy_row(block, OUT, out, start)
         else:
-            _fill_exactly(exact, a, b, start, kind)
-            _copy(exact, OUT, out, start)
+            fill_exactly(exact, a, b, start, kind)
+            copy_row(exact, OUT, out, start)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -64,7 +64,7 @@ def _fill_form(a, b, first, last, kind, out):
     block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
     for start in range(first, last, BLOCK):
         overlap_block(block, g, a, b, start, kind)
-        _copy(g, VALUE, out, start)
+        copy_row(g, VALUE, out, start)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

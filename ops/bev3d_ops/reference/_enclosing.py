@@ -14,7 +14,7 @@ from torch import Tensor
 from bev3d_ops.reference._hull import hull_area
 from bev3d_ops.reference._intersection import angle_guard
 
-__all__ = ["aspect_term", "distance_term", "enclosing_extents", "hull_content", "quotient", "size_term"]
+__all__ = ["aspect_term", "at_most_one", "distance_term", "enclosing_extents", "hull_content", "quotient", "size_term"]
 
 # Below this share of the other box's diagonal the aspect's derivative grows no further.
 SMALLEST_ASPECT_SHARE = 1e-3
@@ -48,7 +48,8 @@ def hull_content(pred: Tensor, target: Tensor, dims: int) -> Tensor:
 def distance_term(pred: Tensor, target: Tensor, extents: list[Tensor]) -> Tensor:
     """d² / c²: the distance of the centres over the diagonal of the enclosing box, both squared; at most 1."""
     distance = (pred - target)[..., : len(extents)].square().sum(-1)
-    return quotient(distance, sum((extent.square() for extent in extents), torch.zeros_like(distance))).clamp(max=1)
+    diagonal = torch.stack(extents, dim=-1).square().sum(-1)
+    return at_most_one(quotient(distance, diagonal))
 
 
 def aspect_term(pred: Tensor, target: Tensor, iou: Tensor) -> Tensor:
@@ -75,6 +76,11 @@ def quotient(dividend: Tensor, divisor: Tensor) -> Tensor:
     """``dividend / divisor``, and 0 where the divisor is 0."""
     exists = divisor > 0
     return torch.where(exists, dividend / torch.where(exists, divisor, torch.ones_like(divisor)), 0.0)
+
+
+def at_most_one(value: Tensor) -> Tensor:
+    """``value`` less what rounding put above 1, which must not touch the gradient."""
+    return value - (value.detach() - 1).clamp(min=0)
 
 
 def _direction(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from bev3d_ops import _overlap_kinds as kinds
 from bev3d_ops.reference._enclosing import (
     aspect_term,
+    at_most_one,
     distance_term,
     enclosing_extents,
     hull_content,
@@ -49,11 +50,11 @@ def aligned_overlap(a: Tensor, b: Tensor, kind: int) -> Tensor:
     both = area if dims == 2 else area * common_height(a, b)
     sizes = [boxes[..., 3 : 3 + dims].prod(-1) for boxes in (a, b)]
     union = sizes[0] + sizes[1] - both
-    iou = quotient(both, union).clamp(max=1)
+    iou = at_most_one(quotient(both, union))
     if kind in (kinds.IOU_BEV, kinds.IOU_3D):
         return torch.where(known, iou, zero)
     if kind in (kinds.GIOU_HULL_BEV, kinds.GIOU_HULL_3D):
-        value = iou - 1 + quotient(union, hull_content(a, b, dims)).clamp(max=1)
+        value = iou - 1 + at_most_one(quotient(union, hull_content(a, b, dims)))
     else:
         value = iou + _boxed_terms(a, b, iou, union, kind, enclosing_extents(a, b)[:dims])
     return torch.where(known, value, zero - 1)
@@ -107,7 +108,7 @@ def _boxed_terms(a: Tensor, b: Tensor, iou: Tensor, union: Tensor, kind: int, ex
     """What GIoU, DIoU, CIoU or EIoU add to the IoU."""
     if kind in (kinds.GIOU_BEV, kinds.GIOU_3D):
         content = torch.stack(extents, dim=-1).prod(-1)
-        return quotient(union, content).clamp(max=1) - 1
+        return at_most_one(quotient(union, content)) - 1
     terms = -distance_term(a, b, extents)
     if kind in (kinds.CIOU_BEV, kinds.CIOU_3D):
         return terms - aspect_term(a, b, iou)
