@@ -52,19 +52,28 @@ def matrix(n: int) -> Contestants:
     spread = 50 * (n / 1000) ** 0.5
     a, b = street(n, seed=6, spread_m=spread), street(n, seed=7, spread_m=spread)
     a32, b32 = a.astype(np.float32), b.astype(np.float32)
-    names = {"usual kernel, float32": "usual kernel", "powerboxes": "powerboxes", "shapely with its tree": "shapely"}
-    names["Open3D iou_bev_cpu (float32)"] = "Open3D"
-    peers = {names[key]: contestant for key, contestant in matrix_peers(a, b).items() if key in names}
-    return {"bev3d, float32": ours(lambda: pairwise_iou_bev(a32, b32)), **peers}
+    names = {
+        "usual kernel, float32": "usual kernel",
+        "powerboxes": "powerboxes",
+        "shapely with its tree": "shapely",
+        "Open3D iou_bev_cpu (float32)": "Open3D",
+    }
+    return {"bev3d": ours(lambda: pairwise_iou_bev(a32, b32)), **_renamed(matrix_peers(a, b), names)}
 
 
 def nms(n: int) -> Contestants:
     """Boxes in heaps of about 20."""
     boxes, scores = heaps(n)
+    names = {
+        "usual kernel, greedy loop": "usual kernel, loop",
+        "powerboxes": "powerboxes",
+        "powerboxes, R-tree": "powerboxes, R-tree",
+        "OpenCV NMSBoxesRotated": "OpenCV",
+    }
     return {
         "bev3d": ours(lambda: nms_bev(boxes, scores, 0.2)),
         "bev3d, circle": ours(lambda: nms_circle(boxes, scores, 1.0)),
-        **nms_peers(boxes, scores, 0.2),
+        **_renamed(nms_peers(boxes, scores, 0.2), names),
     }
 
 
@@ -80,12 +89,24 @@ def points(n: int) -> Contestants:
 
 def heatmap(n: int) -> Contestants:
     """Objects on a map."""
-    return heatmap_contestants(n, 256)
+    names = {
+        "bev3d, heatmap and regression": "bev3d, targets",
+        "loop over objects, both": "loop, targets",
+        "loop over objects, heatmap only": "loop, heatmap only",
+    }
+    return _renamed(heatmap_contestants(n, 256), names)
 
 
 def voxels(n: int) -> Contestants:
     """Points into voxels."""
-    return hard_voxels(cloud(n))
+    names = {
+        "bev3d, hard": "bev3d, hard",
+        "bev3d, dynamic": "bev3d, dynamic",
+        "hard, loop with a table of cells": "loop with a table",
+        "dynamic, torch.unique of rows": "torch.unique, rows",
+        "dynamic, torch.unique of keys": "torch.unique, keys",
+    }
+    return _renamed(hard_voxels(cloud(n)), names)
 
 
 def scatter(n: int) -> Contestants:
@@ -97,3 +118,8 @@ def focal(n: int) -> Contestants:
     """Cells of a map."""
     contestants: dict[str, Any] = focal_gradients((n,))
     return {key: contestants[key] for key in ("bev3d", "eager torch")}
+
+
+def _renamed(contestants: Contestants, names: dict[str, str]) -> Contestants:
+    """Those that have a short name, by it."""
+    return {names[key]: contestant for key, contestant in contestants.items() if key in names}

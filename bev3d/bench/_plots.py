@@ -37,9 +37,8 @@ def _figure(sweeps: Sequence[Sweep], path: Path) -> None:
     rows = (len(sweeps) + 1) // 2
     figure = Figure(figsize=(11, 3.9 * rows), dpi=110)
     FigureCanvasAgg(figure)
-    figure.subplots_adjust(
-        left=0.055, right=0.84, top=1 - 0.28 / rows / 2.2, bottom=0.13 / rows, wspace=0.72, hspace=0.3
-    )
+    margins = {"left": 0.045, "right": 0.815, "top": 1 - 0.16 / rows, "bottom": 0.14 / rows}
+    figure.subplots_adjust(**margins, wspace=0.68, hspace=0.32)
     for k, sweep in enumerate(sweeps):
         _chart(figure.add_subplot(rows, 2, k + 1), sweep)
     figure.savefig(path, transparent=True, metadata={"Software": None})
@@ -58,9 +57,9 @@ def _chart(axes: Any, sweep: Sweep) -> None:
         axes.fill_between(sizes, low, high, color=colour, alpha=0.25, lw=0)
         axes.plot(sizes, times, color=colour, lw=width, marker="o", ms=2.5, zorder=3 if line.ours else 2)
         ends.append((sizes[-1], times[-1], line.contestant, colour, line.ours))
-    axes.set_title(spec.title, color=_TEXT, fontsize=10.5, loc="left", fontweight="bold")
+    axes.autoscale_view()  # now, since the names go by it
+    axes.set_title(f"{spec.title}, ms", color=_TEXT, fontsize=10.5, loc="left", fontweight="bold")
     axes.set_xlabel(spec.axis, color=_TEXT, fontsize=9)
-    axes.set_ylabel("ms", color=_TEXT, fontsize=9, rotation=0, ha="right", va="center")
     axes.patch.set_alpha(0)
     axes.grid(color=_GRID, lw=0.6)
     axes.minorticks_off()

@@ -73,7 +73,7 @@ SWEEPS = {
     "grow-nms": Growth("Suppression by rotated IoU", "boxes in heaps of 20", _BOXES, growing.nms, _SIZES),
     "grow-points": Growth("Points in 100 boxes", "points", _BOXES, growing.points, _SIZES, 1.3),
     "grow-heatmap": Growth("Heatmap targets, 10 x 256 x 256", "objects", _GRIDS, growing.heatmap, _SIZES, 1.3),
-    "grow-voxels": Growth("Hard voxels", "points", _GRIDS, growing.voxels, _SIZES, 1.3),
+    "grow-voxels": Growth("Voxels", "points", _GRIDS, growing.voxels, _SIZES, 1.3),
     "grow-scatter": Growth(
         "Scatter maximum and its gradient, 32 channels", "points", _GRIDS, growing.scatter, _SIZES, 1.3
     ),
