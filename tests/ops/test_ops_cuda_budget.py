@@ -95,7 +95,8 @@ def test_budgets_are_of_kernels_that_exist() -> None:
 def test_nvcc_keeps_every_target_in_budget(unit: str, scalar: str, tmp_path: Path) -> None:
     if NVCC is None:
         pytest.skip("no nvcc on the path")
-    targets = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in TARGETS[scalar]]
+    front = {86: 80, 89: 80}  # one pass of the front end serves all of a generation
+    targets = [f"-gencode=arch=compute_{front.get(arch, arch)},code=sm_{arch}" for arch in TARGETS[scalar]]
     options = ["-std=c++17", "-fatbin", "-Xptxas", "-v", f"-DSCALAR={scalar}", *targets]
     command = [NVCC, *options, str(CSRC / f"{unit}.cu"), "-o", str(tmp_path / "unit.fatbin")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
