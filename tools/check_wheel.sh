@@ -31,12 +31,15 @@ from bev3d.config import load_config
 from bev3d.data import Sample
 from bev3d.overlap import pairwise_iou_bev
 from bev3d.viz import Page, write_html
+from bev3d_ops.cuda._source import source, units
 
 environment = Path(sys.argv[1]).resolve()
 for package in (bev3d, bev3d_ops):
     home = Path(package.__file__).resolve()
     if environment not in home.parents:
         sys.exit(f"{package.__name__}: expected to come from the wheel in {environment}, came from {home}")
+if "overlap" not in "".join(text := [source(unit) for unit in units()]) or not all(text):
+    sys.exit("the wheel lacks the CUDA sources of its kernels")
 box = np.array([[0.0, 0.0, 0.0, 4.0, 2.0, 1.5, 0.3]])
 if abs(pairwise_iou_bev(box, box)[0, 0] - 1) > 1e-6:
     sys.exit("the overlap of a box with itself is not 1")
