@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,10 +14,12 @@ from bev3d.bench.cases._inputs import pairs
 from bev3d.bench.cases._overlap import threaded
 from bev3d.bench.usual._overlap import aligned_clipped
 from bev3d.bench.usual._torch_overlap import eager_iou_3d, eager_iou_bev
-from bev3d.overlap import iou_3d, iou_bev
+from bev3d.overlap import ciou_3d, diou_3d, eiou_3d, giou_3d, iou_3d, iou_bev, matched_overlap
+from bev3d_ops import _overlap_kinds as kinds
 from bev3d_ops.reference import _overlap as reference
+from bev3d_ops.registered._overlap_aligned import overlap_aligned_with_gradient
 
-__all__ = ["CASES", "both_gradients"]
+__all__ = ["CASES", "both_gradients", "matched"]
 
 Overlap = Callable[[Tensor, Tensor], Tensor]
 _STEP = 1e-6
@@ -59,14 +62,19 @@ def _high_error(answer: np.ndarray, truth: np.ndarray) -> float:
 def _footprints(small: bool) -> Case:
     n = 500 if small else 50_000
     a, b = pairs(n)
+    ta, tb = torch.from_numpy(a), torch.from_numpy(b)
     contestants = {
         "bev3d, float64": ours(both_gradients(iou_bev, a, b), read=_joined),
+        "bev3d, the operation without autograd, float64": ours(
+            lambda: list(overlap_aligned_with_gradient(ta, tb, kinds.IOU_BEV))[1:], read=_joined
+        ),
         "bev3d, float32": ours(both_gradients(iou_bev, a.astype(np.float32), b.astype(np.float32)), read=_joined),
         "clamp integral in eager torch": peer(both_gradients(reference.aligned_iou_bev, a, b), read=_joined),
         "usual kernel in eager torch": peer(both_gradients(eager_iou_bev, a, b), read=_joined),
     }
     limits = (
         Limit("bev3d, float64", "ns an item", 30),
+        Limit("bev3d, the operation without autograd, float64", "ns an item", 30),
         Limit("bev3d, float32", "ns an item", 30),
         Limit("bev3d, float64", "error", 1e-6),
     )
@@ -89,9 +97,6 @@ def _volumes(small: bool) -> Case:
 
 
 def _family(small: bool) -> Case:
-    from bev3d.overlap import ciou_3d, diou_3d, eiou_3d, giou_3d
-    from bev3d_ops import _overlap_kinds as kinds
-
     n = 200 if small else 20_000
     a, b = pairs(n)
     ours_by_kind = {"GIoU": giou_3d, "DIoU": diou_3d, "CIoU": ciou_3d, "EIoU": eiou_3d}
@@ -101,6 +106,7 @@ def _family(small: bool) -> Case:
         eager = _reference_kind(kind)
         contestants[f"bev3d, {name}"] = ours(both_gradients(overlap, a, b))
         contestants[f"the same form in eager torch, {name}"] = peer(both_gradients(eager, a, b))
+    contestants["bev3d, GIoU by the hull"] = ours(both_gradients(partial(giou_3d, enclosing="hull"), a, b))
     return Case(f"3D GIoU, DIoU, CIoU, EIoU and their gradients, {n:,} pairs", n, "pair", contestants)
 
 
@@ -115,9 +121,35 @@ def _threads(small: bool) -> Case:
     return threaded(f"IoU and gradients, {n:,} pairs", n, "pair", runs)
 
 
+def matched(n: int, m: int, k: int, device: str = "cpu") -> tuple[Overlap, Overlap, Tensor, Tensor]:
+    """k pairs of n predictions and m targets by index: ours, the usual detour over gathered rows, and the boxes."""
+    a, b = (torch.from_numpy(boxes).float().to(device) for boxes in (pairs(n)[1], pairs(m)[0]))
+    rng = np.random.default_rng(0)
+    rows, columns = (torch.from_numpy(rng.integers(0, high, k)).to(device) for high in (n, m))
+
+    def mine(one: Tensor, other: Tensor) -> Tensor:
+        return matched_overlap(one, other, rows, columns, kind="iou_3d")
+
+    def gathered(one: Tensor, other: Tensor) -> Tensor:
+        return eager_iou_3d(one[rows], other[columns])
+
+    return mine, gathered, a, b
+
+
+def _matched(small: bool) -> Case:
+    n, m, k = (100, 20, 50) if small else (20_000, 200, 4000)
+    mine, gathered, a, b = matched(n, m, k)
+    contestants = {
+        "bev3d": ours(both_gradients(mine, a, b)),
+        "rows gathered, usual kernel in eager torch": peer(both_gradients(gathered, a, b)),
+    }
+    return Case(f"3D IoU and gradients of {k:,} pairs by index, of {n:,} x {m}, float32", k, "pair", contestants)
+
+
 CASES: Cases = {
     "gradients": _footprints,
     "gradients-3d": _volumes,
     "gradients-family": _family,
+    "gradients-matched": _matched,
     "gradients-threads": _threads,
 }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
 from bev3d.bench._case import Case, Limit, ours, peer
-from bev3d.bench.cases._gradients import both_gradients
+from bev3d.bench.cases._gradients import both_gradients, matched
 from bev3d.bench.cases._inputs import pairs, street
 from bev3d.bench.cuda_cases._inputs import fill_of, on, usual
 from bev3d.bench.usual._cuda import usual_aligned, usual_matrix
 from bev3d.bench.usual._overlap import aligned_clipped, pairwise_clipped
 from bev3d.bench.usual._torch_overlap import eager_iou_3d, eager_iou_bev
-from bev3d.overlap import iou_3d, iou_bev, pairwise_iou_3d, pairwise_iou_bev
+from bev3d.overlap import ciou_3d, diou_3d, eiou_3d, giou_3d, iou_3d, iou_bev, pairwise_iou_3d, pairwise_iou_bev
+from bev3d_ops import _overlap_kinds as kinds
 from bev3d_ops.reference import _overlap as reference
 
 __all__ = ["CASES"]
@@ -79,4 +82,32 @@ def _gradients(device: str, small: bool) -> Case:
     return Case(f"IoU and its gradients, {n:,} pairs, float32", n, "pair", contestants, moved_bytes=112 * n)
 
 
-CASES = {"matrix": _matrix, "matrix-large": _large, "aligned": _aligned, "gradients": _gradients}
+def _family(device: str, small: bool) -> Case:
+    n = 200 if small else 100_000
+    fa, fb = on(device, *pairs(n))
+    forms = {"GIoU": giou_3d, "DIoU": diou_3d, "CIoU": ciou_3d, "EIoU": eiou_3d}
+    contestants = {f"bev3d, {name}": ours(both_gradients(form, fa, fb)) for name, form in forms.items()}
+    contestants["bev3d, GIoU by the hull"] = ours(both_gradients(partial(giou_3d, enclosing="hull"), fa, fb))
+    eager = partial(reference.aligned_overlap, kind=kinds.GIOU_3D)
+    contestants["the same form in eager torch, GIoU"] = peer(both_gradients(eager, fa, fb))
+    return Case(f"3D GIoU, DIoU, CIoU, EIoU and their gradients, {n:,} pairs", n, "pair", contestants)
+
+
+def _matched(device: str, small: bool) -> Case:
+    n, m, k = (100, 20, 50) if small else (20_000, 200, 4000)
+    mine, gathered, a, b = matched(n, m, k, device)
+    contestants = {
+        "bev3d": ours(both_gradients(mine, a, b)),
+        "rows gathered, usual kernel in eager torch": peer(both_gradients(gathered, a, b)),
+    }
+    return Case(f"3D IoU and gradients of {k:,} pairs by index, of {n:,} x {m}, float32", k, "pair", contestants)
+
+
+CASES = {
+    "family": _family,
+    "matched": _matched,
+    "matrix": _matrix,
+    "matrix-large": _large,
+    "aligned": _aligned,
+    "gradients": _gradients,
+}
