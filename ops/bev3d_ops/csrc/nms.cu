@@ -117,7 +117,7 @@ KERNEL void sweep(const u64* __restrict__ mask, const unsigned char* __restrict_
             const u64 bits = mask[(word * 64 + b) * words + later];
             if (bits) atomic_or(&removed[later], bits);
         }
-        SYNC();
+        // no barrier here: what this loop reads is next written after the next one
     }
     if (thread == 0) *kept_count = total;
 }
