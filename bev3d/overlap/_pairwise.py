@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from bev3d._check import check_boxes, check_same_device
-from bev3d_ops import _overlap_kinds as kinds
-from bev3d_ops._arrays import Array, kernel_arrays
-from bev3d_ops.cpu._overlap_pairwise import pairwise_overlap as pairwise_on_cpu
-from bev3d_ops.registered._overlap_pairwise import pairwise_overlap
+from bev3d_ops import _dispatch as ops
+from bev3d_ops._arrays import Array
 
 __all__ = ["pairwise_intersection_bev", "pairwise_iou_3d", "pairwise_iou_bev"]
 
@@ -34,17 +31,17 @@ def pairwise_iou_bev(a: Array, b: Array) -> Array:
         ValueError: wrong shapes, or different devices.
         TypeError: not floating-point arrays or tensors, or one of each.
     """
-    return _pairwise(a, b, kinds.IOU_BEV)
+    return _pairwise(a, b, ops.IOU_BEV)
 
 
 def pairwise_iou_3d(a: Array, b: Array) -> Array:
     """Intersection over union of the volumes; arguments and promises as :func:`pairwise_iou_bev`."""
-    return _pairwise(a, b, kinds.IOU_3D)
+    return _pairwise(a, b, ops.IOU_3D)
 
 
 def pairwise_intersection_bev(a: Array, b: Array) -> Array:
     """Area of intersection of the footprints, square metres; arguments and promises as :func:`pairwise_iou_bev`."""
-    return _pairwise(a, b, kinds.INTERSECTION_BEV)
+    return _pairwise(a, b, ops.INTERSECTION_BEV)
 
 
 def _pairwise(a: Array, b: Array, kind: int) -> Array:
@@ -56,6 +53,4 @@ def _pairwise(a: Array, b: Array, kind: int) -> Array:
         raise TypeError(f"b: expected a {type(a).__name__} as a, got {type(b).__name__}")
     if isinstance(a, torch.Tensor):
         check_same_device("b", b, "a", a)
-        return pairwise_overlap(a, b, kind)
-    array_a, array_b = kernel_arrays(a, b)
-    return pairwise_on_cpu(array_a, array_b, kind).astype(np.result_type(a.dtype, b.dtype), copy=False)
+    return ops.pairwise_overlap(a, b, kind)

@@ -73,21 +73,21 @@ HD T giou_term(const Rectangle<T>& a, const Rectangle<T>& b, const Frame<T>& r, 
     const T enclosing = area * (in_3d ? e.z.size : T(1));
     const T sizes = extent_of(a, in_3d) + extent_of(b, in_3d);
     const T filled = enclosing > T(0) ? sizes / (T(1) + iou) / enclosing : T(0);
-    if (!(enclosing > T(0)) || filled > T(1)) return filled > T(1) ? T(0) : T(-1);
+    if (!(enclosing > T(0))) return T(-1);
     const T keep = T(1) - filled / (T(1) + iou), weight = T(1) / ((T(1) + iou) * enclosing);
     scale(g.a, keep), scale(g.b, keep);
     add_size_gradient(g.a, a, in_3d, weight), add_size_gradient(g.b, b, in_3d, weight);
     const T wz = in_3d ? -filled / e.z.size : T(0);
     if (!by_hull) {
         add_extents(f, r, e, -filled / e.x.size, -filled / e.y.size, wz);
-        return filled - T(1);
+        return min_of(filled, T(1)) - T(1);
     }
     add_extents(f, r, e, T(0), T(0), wz);
     const T w = -filled / area;
     f.x += w * hull.x, f.y += w * hull.y, f.turn += w * hull.turn;
     f.length += T(0.5) * w * hull.length, f.width += T(0.5) * w * hull.width;
     f.target_length += T(0.5) * w * hull.target_length, f.target_width += T(0.5) * w * hull.target_width;
-    return filled - T(1);
+    return min_of(filled, T(1)) - T(1);
 }
 
 // -d^2 / c^2: distance of the centres by the diagonal of the enclosing box
@@ -98,10 +98,9 @@ HD T distance_term(const Frame<T>& r, T z, const Enclosing<T>& e, bool in_3d, Fr
     const T distance = r.x * r.x + r.y * r.y + z * z, diagonal = e.x.size * e.x.size + e.y.size * e.y.size + ez * ez;
     if (!(diagonal > T(0))) return T(0);
     const T q = distance / diagonal, w = T(2) / diagonal;
-    if (q > T(1)) return T(-1);
     f.x -= w * r.x, f.y -= w * r.y, f.z -= w * z;
     add_extents(f, r, e, w * q * e.x.size, w * q * e.y.size, w * q * ez);
-    return -q;
+    return -min_of(q, T(1));
 }
 
 // -alpha v, v = 4 / pi^2 (atan(l_t / w_t) - atan(l / w))^2, alpha = v / (1 - IoU + v) taken as constant; the

@@ -112,10 +112,9 @@ template <typename T>
 HD T turn_to_iou(const Rectangle<T>& a, const Rectangle<T>& b, bool in_3d, T both, PairGradient<T>& g) {
     const T all = extent_of(a, in_3d) + extent_of(b, in_3d) - both;
     const T inverse = all > T(0) ? T(1) / all : T(0), raw = all > T(0) ? both / all : T(0);
-    const T weight = raw <= T(1) ? inverse : T(0);  // rounding above 1 is cut off, and its slope with it
-    scale(g.a, (T(1) + raw) * weight), scale(g.b, (T(1) + raw) * weight);
-    add_size_gradient(g.a, a, in_3d, -raw * weight), add_size_gradient(g.b, b, in_3d, -raw * weight);
-    return min_of(raw, T(1));
+    scale(g.a, (T(1) + raw) * inverse), scale(g.b, (T(1) + raw) * inverse);
+    add_size_gradient(g.a, a, in_3d, -raw * inverse), add_size_gradient(g.b, b, in_3d, -raw * inverse);
+    return min_of(raw, T(1));  // what rounding puts above 1 has no part in the gradient
 }
 
 // Intersection, IoU or IoU of the volumes, and the gradient
