@@ -1,0 +1,130 @@
+"""Rows for overlaps of pairs, aligned and by index, with and without their gradients beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from oracles.op_case import FLOATS, HALVES, OpCase
+from torch import Tensor
+
+from bev3d_ops._overlap_kinds import IOU_3D, KINDS
+from bev3d_ops.cuda import _overlap as cuda
+from bev3d_ops.reference import _overlap as reference
+from bev3d_ops.registered import _overlap_aligned as registered
+
+NAN, INF = float("nan"), float("inf")
+COUNT = 150  # not a multiple of the block of 64
+
+
+def _two_sets(rng: torch.Generator, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Pairs near each other; some apart, equal, of no extent, or none. No two edges coincide but in equal boxes."""
+    a = torch.randn(COUNT, 7, generator=rng, dtype=torch.float64)
+    a[:, 3:6] = a[:, 3:6].abs() + 0.5
+    b = a + 0.3 * torch.randn(COUNT, 7, generator=rng, dtype=torch.float64)
+    b[:, 3:6] = b[:, 3:6].abs() + 0.2
+    b[5, :2] += 20
+    b[6, 2] += 20
+    b[7] = a[7]
+    a[8, 3], b[9, 4], a[10, 5], b[11, 3] = 0, 0, 0, -1
+    b[12, 6] += 300  # beyond the reach of the sine and cosine in float32
+    a[20, 0], b[21, 4], a[22, 6], b[23, 2] = NAN, INF, -INF, NAN
+    return a.to(dtype), b.to(dtype)
+
+
+def _aligned(rng: torch.Generator, dtype: torch.dtype, *, kind: int) -> tuple[Any, ...]:
+    a, b = _two_sets(rng, dtype)
+    # nine columns, of which two are not read
+    return a, torch.cat([b, torch.full((COUNT, 2), NAN, dtype=dtype)], dim=1), kind
+
+
+def _matched(rng: torch.Generator, dtype: torch.dtype, *, kind: int) -> tuple[Any, ...]:
+    a, b = _two_sets(rng, dtype)
+    index = torch.randint(0, COUNT, (2 * COUNT,), generator=rng)
+    # most with their partners, some with any other, some outside
+    partner = torch.where(torch.rand(2 * COUNT, generator=rng) < 0.8, index, index.roll(1))
+    outside = index.clone()
+    outside[3], outside[4], partner[5] = -1, COUNT, 2**40
+    return a, b, outside, partner, kind
+
+
+def _matched_reference(a: Tensor, b: Tensor, index_a: Tensor, index_b: Tensor, kind: int) -> Tensor:
+    inside = (index_a >= 0) & (index_a < len(a)) & (index_b >= 0) & (index_b < len(b))
+    one, other = (torch.where(inside, index, 0) for index in (index_a, index_b))
+    value = reference.matched_overlap(a, b, one, other, kind)
+    return torch.where(inside, value, 0.0 if kind <= IOU_3D else -1.0).to(a.dtype)
+
+
+def _aligned_reference(a: Tensor, b: Tensor, kind: int) -> Tensor:
+    return reference.aligned_overlap(a, b, kind).to(a.dtype)
+
+
+def _with_gradients(a: Tensor, b: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """The reference's value, and its derivatives by the boxes of each pair."""
+    if len(rest) == 1:
+        pick_a, pick_b = torch.arange(len(a)), torch.arange(len(b))
+        value = _aligned_reference(a, b, *rest)
+    else:
+        inside = [(index >= 0) & (index < COUNT) for index in rest[:2]]
+        pick_a, pick_b = (torch.where(inside[0] & inside[1], index, 20) for index in rest[:2])
+        value = _matched_reference(a, b, *rest)
+    with torch.enable_grad():
+        one, other = (boxes.detach()[pick].clone().requires_grad_() for boxes, pick in ((a, pick_a), (b, pick_b)))
+        total = reference.aligned_overlap(one, other, rest[-1]).sum()
+        grads = torch.autograd.grad(total, (one, other))
+    return value, *(grad[:, :7].contiguous() for grad in grads)
+
+
+# Halves and float32 are computed in float32 by the kernels for the device, and for what they can hold on the CPU;
+# a gradient then errs by some 1e-7 of a coordinate over a size.
+TOLERANCES = {
+    torch.float64: (1e-11, 1e-12),
+    torch.float32: (1e-4, 3e-5),
+    torch.float16: (2e-3, 1e-3),
+    torch.bfloat16: (1e-2, 4e-3),
+}
+
+
+def _case(
+    name: str,
+    op: Callable[..., Any],
+    inputs: Callable[..., Any],
+    expected: Callable[..., Any],
+    host: Callable[..., Any],
+    kind: str,
+) -> OpCase:
+    return OpCase(
+        f"{name} {kind}",
+        op,
+        partial(inputs, kind=KINDS[kind]),
+        reference=expected,
+        host=host,
+        differentiable=(0, 1),
+        dtypes=FLOATS + HALVES if kind == "iou_3d" else FLOATS,
+        tolerances=TOLERANCES,
+    )
+
+
+_FUSED, _FUSED_MATCHED = "overlap_aligned_with_gradient", "overlap_matched_with_gradient"
+CASES = [
+    *(
+        _case(_FUSED, registered.overlap_aligned_with_gradient, _aligned, _with_gradients, host, kind)
+        for host in (cuda.aligned_overlap_with_gradient,)
+        for kind in KINDS
+    ),
+    *(
+        _case("overlap_aligned", registered.overlap_aligned, _aligned, _aligned_reference, cuda.aligned_overlap, kind)
+        for kind in ("intersection_bev", "iou_bev", "iou_3d", "ciou_3d")
+    ),
+    *(
+        _case("overlap_matched", registered.overlap_matched, _matched, _matched_reference, cuda.matched_overlap, kind)
+        for kind in ("iou_bev", "giou_hull_3d")
+    ),
+    *(
+        _case(_FUSED_MATCHED, registered.overlap_matched_with_gradient, _matched, _with_gradients, host, kind)
+        for host in (cuda.matched_overlap_with_gradient,)
+        for kind in ("iou_3d", "giou_bev")
+    ),
+]
