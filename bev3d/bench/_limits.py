@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bev3d.bench._accuracy import Accuracy
 from bev3d.bench._case import Case, Limit
 from bev3d.bench._cuda_race import CudaTiming
 from bev3d.bench._race import Timing
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "judge", "judge_accuracy"]
 
 _LEAST = {"GB/s", "times faster", "thread gain", "share of copying"}
 
@@ -37,6 +38,17 @@ def judge(case: Case, timings: Sequence[Timing], copy_rate: float = 0.0) -> list
     """One verdict for each limit of the case; ``copy_rate``: GB/s of a copy on the device."""
     rows = {timing.contestant: timing for timing in timings}
     return [_verdict(case, limit, rows, copy_rate) for limit in case.limits]
+
+
+def judge_accuracy(rows: Sequence[Accuracy]) -> list[Verdict]:
+    """None of our pairs may be wrong."""
+    return [
+        Verdict(
+            f"{row.pairs:,} adversarial pairs", row.contestant, "wrong pairs", None, 0, False, row.wrong, not row.wrong
+        )
+        for row in rows
+        if row.ours
+    ]
 
 
 def _verdict(case: Case, limit: Limit, rows: dict[str, Timing], copy_rate: float) -> Verdict:

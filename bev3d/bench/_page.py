@@ -29,7 +29,7 @@ machine let them spread. *Against the first* divides by our first row: 2x took t
 _CPU = """
 ## On the CPU
 
-{machine}.
+{quick}{machine}.
 
 Packages beside ours: {packages}. {own}
 
@@ -57,6 +57,8 @@ arithmetic of 60 digits.
 
 {cases}
 """
+
+_QUICK = "**A quick run, which tries everything on tiny sizes: its numbers say nothing.**\n\n"
 
 _OWN = """*Usual kernel* is our restatement of what most detectors ship (crossings of edges, corners inside, sorted by
 angle, fan of triangles), *loop* one of their loops, *eager torch* the formula written in tensor operations."""
@@ -96,6 +98,7 @@ def _cpu(section: dict[str, Any], out: Path) -> str:
     shown = [f"![{text}](benchmarks/{name})" for name, text in FIGURES.items() if (out / "benchmarks" / name).is_file()]
     skipped = [f"{name} ({reason})" for name, reason in section["skipped"].items()]
     return _CPU.format(
+        quick=_QUICK if section["quick"] else "",
         machine=_facts(section["machine"]),
         packages=_facts(section["packages"]),
         own=_OWN,
@@ -113,7 +116,7 @@ def _cuda(section: dict[str, Any]) -> str:
     return f"""
 ## On {section["machine"].get("gpu", "a GPU")}
 
-{_facts(section["machine"])}. {_facts(section["floors"])}.
+{_QUICK if section["quick"] else ""}{_facts(section["machine"])}. {_facts(section["floors"])}.
 
 {section["method"]}
 

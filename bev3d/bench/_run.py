@@ -13,7 +13,7 @@ from bev3d._errors import UserError
 from bev3d._progress import track
 from bev3d.bench._accuracy import accuracy
 from bev3d.bench._case import Cases
-from bev3d.bench._limits import judge
+from bev3d.bench._limits import judge, judge_accuracy
 from bev3d.bench._machine import machine
 from bev3d.bench._packages import package_versions
 from bev3d.bench._page import keep_section
@@ -61,8 +61,10 @@ def run_benchmarks(
     facts, cases = machine(), choose({**all_cases(), **dict.fromkeys(SWEEPS), "accuracy": None}, only)
     outcome = run_cases({name: case for name, case in cases.items() if case is not None}, effort, small=quick)
     rows = accuracy(small=quick) if "accuracy" in cases else None
+    outcome.verdicts = [asdict(verdict) for verdict in judge_accuracy(rows or [])] + outcome.verdicts
     sweeps = [grow(name, effort, small=quick) for name in track(_sweeps(cases), "growth with size", unit="sweeps")]
     section = {
+        "quick": quick,
         "machine": facts,
         "packages": package_versions(),
         **asdict(outcome),

@@ -33,6 +33,8 @@ def _quantity(value: float, quantity: str) -> str:
         return f"{short(value)} ns each"
     if quantity == "error":
         return f"error {error_text(value)}"
+    if quantity == "wrong pairs":
+        return f"{value:,.0f} wrong"
     if quantity == "GB/s":
         return f"{short(value)} GB/s"
     if quantity == "µs of the host":

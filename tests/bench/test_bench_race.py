@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bev3d.bench._accuracy import Accuracy
 from bev3d.bench._case import Case, Limit, differing, greatest_error, ours, peer
-from bev3d.bench._limits import judge
+from bev3d.bench._limits import judge, judge_accuracy
 from bev3d.bench._race import Effort, Timing, race
 from bev3d.bench._tables import accuracy_table, case_tables, losses, verdict_table
 
@@ -97,6 +98,16 @@ def test_tables_show_losses_and_failures() -> None:
     assert "| a case | peer | 1 | first | 2.00x |" in losses([case])
     case["timings"] = case["timings"][:1]
     assert "In no case" in losses([case])
+
+
+def test_a_wrong_pair_misses() -> None:
+    rows = [Accuracy(name, "float64", name != "peer", 9, wrong, 0, 0, 0.1, "") for name, wrong in
+            (("right", 0), ("off", 1), ("peer", 5))]  # fmt: skip
+    verdicts = judge_accuracy(rows)
+    assert [(v.contestant, v.measured, v.met) for v in verdicts] == [("right", 0, True), ("off", 1, False)]
+    assert "| 9 adversarial pairs | off | ≤ 0 wrong | 1 wrong | **missed** |" in verdict_table(
+        [vars(v) for v in verdicts]
+    )
 
 
 def test_accuracy_outside_a_checkout() -> None:

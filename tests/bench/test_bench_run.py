@@ -62,7 +62,14 @@ def test_page_numbers_and_figures_are_written(tmp_path: Path, monkeypatch: pytes
     assert {"processor", "cores", "torch", "numba", "load_average"} <= set(numbers["cpu"]["machine"])
     assert "shapely" in numbers["cpu"]["packages"]
     page = (tmp_path / "benchmarks.md").read_text()
-    for text in ("### a case", "| **ours** | 1 |", "1 of 1 met", "benchmarks/boxes.png", "the section of a GPU stays"):
+    for text in (
+        "### a case",
+        "| **ours** | 1 |",
+        "1 of 1 met",
+        "A quick run",
+        "benchmarks/boxes.png",
+        "the section of a GPU stays",
+    ):
         assert text in page
     assert (tmp_path / "benchmarks" / "boxes.png").stat().st_size > 1000
 
