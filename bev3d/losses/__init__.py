@@ -35,6 +35,7 @@ from bev3d.losses._likelihood import (
 from bev3d.losses._lovasz import LovaszHingeLoss, LovaszSoftmaxLoss, lovasz_hinge_loss, lovasz_softmax_loss
 from bev3d.losses._mining import MultiboxLoss, hard_negative_mining, multibox_loss
 from bev3d.losses._normalise import num_elements, num_pos, num_pos_per_sample, sum_quality
+from bev3d.losses._presets import centerpoint_preset, cross_entropy_dice_preset, focal_tversky_preset, second_preset
 from bev3d.losses._quality_focal import (
     DistributionFocalLoss,
     GeneralizedFocalLoss,
@@ -120,8 +121,10 @@ __all__ = [
     "box_iou_loss_2d",
     "centerness_loss",
     "centerness_target",
+    "centerpoint_preset",
     "corner_loss",
     "cross_entropy",
+    "cross_entropy_dice_preset",
     "dice_loss",
     "direction_loss",
     "direction_targets",
@@ -129,6 +132,7 @@ __all__ = [
     "focal_l1_loss",
     "focal_loss",
     "focal_tversky_loss",
+    "focal_tversky_preset",
     "gather_regression_loss",
     "gathered_heatmap_focal_loss",
     "gaussian_nll_loss",
@@ -153,6 +157,7 @@ __all__ = [
     "objectness_loss",
     "quality_focal_loss",
     "rotated_iou_loss",
+    "second_preset",
     "seesaw_loss",
     "signed_distance_map",
     "sin_cos_loss",

@@ -41,7 +41,7 @@ def cubin(unit: str, scalar: str, arch: int) -> bytes:
         code = b""
     if _is_whole(code):
         return code[:-32]
-    with compiling(f"the CUDA kernels of {unit} ({scalar}, sm_{arch})"):
+    with compiling("kernels for this GPU"):
         code = compile_cubin(unit, scalar, arch)
     _keep(path, code + hashlib.sha256(code).digest())
     return code
