@@ -52,7 +52,8 @@ def run_cuda(
     facts, stopwatch = machine(), Stopwatch(device)
     floors = device_floors(stopwatch, turns, 1 << 10 if quick else 1 << 26)
     section: dict[str, Any] = {
-        "quick": quick, "machine": facts, "floors": floors, "method": METHOD, "cases": [], "verdicts": [], "skipped": {},
+        "quick": quick, "machine": facts, "floors": floors, "method": METHOD,
+        "cases": [], "verdicts": [], "skipped": {},
     }  # fmt: skip
     chosen = _choose(only)
     for name in track(chosen, "benchmarks on the GPU", unit="cases"):
