@@ -46,7 +46,9 @@ def bytes_rate(moved: int, ms: float) -> str:
 
 def error_text(error: float | None) -> str:
     """A distance from the truth; empty where none is known."""
-    return "" if error is None else "0" if error == 0 else f"{error:.0e}"
+    if error is None:
+        return ""
+    return f"{error:,.0f}" if error == 0 or error >= 1 else f"{error:.0e}"
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

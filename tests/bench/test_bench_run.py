@@ -65,7 +65,7 @@ def test_page_numbers_and_figures_are_written(tmp_path: Path, monkeypatch: pytes
     for text in (
         "### a case",
         "| **ours** | 1 |",
-        "1 of 1 met",
+        "3 of 3 met",
         "A quick run",
         "benchmarks/boxes.png",
         "the section of a GPU stays",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def different_owners(answer: np.ndarray, truth: np.ndarray) -> float:
 
 
 def hard_voxels(points: np.ndarray) -> dict[str, Contestant]:
-    """Contestants that fill voxels with at most ten points each; torch.unique leaves the filling out."""
+    """Contestants that sort points into voxels: hard, at most ten points to each, or dynamic, all points."""
     low, size = np.array(RANGE_M[:3]), np.array(VOXEL_M)
     grid = np.round((np.array(RANGE_M[3:]) - low) / size).astype(np.int64)
     given: dict[str, Any] = {"range_m": RANGE_M, "voxel_size_m": VOXEL_M}
@@ -84,16 +85,15 @@ def _right_cells(points: np.ndarray) -> np.ndarray:
     return np.unique(_keys(np.floor((within - low) / VOXEL_M).astype(np.int64)[:, ::-1]))
 
 
-def _voxels(small: bool) -> Case:
+def _voxels(which: str, small: bool) -> Case:
     n = 2000 if small else 300_000
     points = cloud(n)
-    contestants = hard_voxels(points)
+    contestants = {name: contestant for name, contestant in hard_voxels(points).items() if which in name}
     both = {name: ours(c.run, threads=2, read=c.read) for name, c in contestants.items() if c.ours}
     contestants.update({f"{name}, 2 threads": contestant for name, contestant in both.items()})
-    return Case(
-        f"Voxels of {n:,} points, 0.2 x 0.2 x 0.4 m", n, "point", contestants, (Limit("bev3d, hard", "error", 0),),
-        _right_cells(points), differing, "voxels too many or too few",
-    )  # fmt: skip
+    limits, name = (Limit(f"bev3d, {which}", "error", 0),), f"{which.capitalize()} voxels of {n:,} points"
+    truth, counted = _right_cells(points), "voxels too many or too few"
+    return Case(f"{name}, 0.2 x 0.2 x 0.4 m", n, "point", contestants, limits, truth, differing, counted)
 
 
-CASES: Cases = {"points": _in_boxes, "voxels": _voxels}
+CASES: Cases = {"points": _in_boxes, **{f"voxels-{which}": partial(_voxels, which) for which in ("hard", "dynamic")}}
