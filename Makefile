@@ -24,6 +24,7 @@ lint: $(STAMP)  ## style, types, import contract
 	$(BIN)/lint-imports
 
 bench: $(STAMP)  ## every kernel beside its peers; writes docs/benchmarks.md
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	$(BIN)/bev3d bench
 
 wheel: $(STAMP)  ## dist/bev3d-*.whl, pure Python
