@@ -11,8 +11,12 @@ import torch
 from oracles import adversarial
 
 from bev3d.overlap import (
+    ciou_3d,
+    ciou_bev,
     diou_3d,
     diou_bev,
+    eiou_3d,
+    eiou_bev,
     giou_3d,
     giou_bev,
     iou_3d,
@@ -22,7 +26,9 @@ from bev3d.overlap import (
     pairwise_iou_bev,
 )
 
-ALIGNED = [iou_bev, iou_3d, giou_bev, giou_3d, diou_bev, diou_3d]
+ENCLOSING = [giou_bev, giou_3d, diou_bev, diou_3d, ciou_bev, ciou_3d, eiou_bev, eiou_3d]
+ALIGNED = [iou_bev, iou_3d, *ENCLOSING]
+LEAST = {ciou_bev: -2, ciou_3d: -2, eiou_bev: -3, eiou_3d: -4}
 PAIRWISE = [pairwise_iou_bev, pairwise_iou_3d, pairwise_intersection_bev]
 
 Function = Callable[[Any, Any], Any]
@@ -61,9 +67,16 @@ def test_what_is_no_box_overlaps_nothing(dtype: torch.dtype) -> None:
             tracked = function(first.clone().requires_grad_(), second)
             assert (tracked == 0).all()
             tracked.sum().backward()
-        for function in (giou_bev, giou_3d, diou_bev, diou_3d):
+        unknown = ~(torch.isfinite(first) & torch.isfinite(second)).all(dim=1)
+        for function in ENCLOSING:
             value = function(first, second)
-            assert ((value >= -1) & (value <= 0)).all()
+            assert (value[unknown] == -1).all()
+            assert ((value >= LEAST.get(function, -1)) & (value <= 0)).all()
+            tracked = first.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(function(tracked, second).sum(), tracked)
+            assert torch.isfinite(gradient).all()
+            if len(first) == len(unknown):
+                assert (gradient[unknown] == 0).all()
     # and they leave their neighbours alone
     mixed = torch.cat([broken[:5], good, broken[5:]])
     assert iou_bev(mixed, mixed)[5].item() == pytest.approx(1)
@@ -79,7 +92,9 @@ def test_extreme_but_finite_boxes_give_finite_numbers() -> None:
         value = function(tracked, b)
         assert torch.isfinite(value).all()
         assert torch.isfinite(function(a, b)).all()
-        assert ((value >= -1) & (value <= 1)).all()
+        assert ((value >= LEAST.get(function, -1)) & (value <= 1)).all()
+        (gradient,) = torch.autograd.grad(value.sum(), tracked)
+        assert torch.isfinite(gradient).all()
     for function in (pairwise_iou_bev, pairwise_iou_3d):
         value = function(a[:500], b[:500])
         assert ((value >= 0) & (value <= 1)).all()
@@ -125,6 +140,56 @@ def test_pairwise_shapes_and_dtypes(function: Function) -> None:
     assert np.array_equal(function(frozen, a[:5]), matrix)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 128, 129, 200])
+def test_every_pair_is_in_its_place_whatever_their_number(count: int, dtype: torch.dtype) -> None:
+    a, b = (torch.from_numpy(boxes[:count]).to(dtype) for boxes in adversarial.pairs("jitter"))
+    for function in (iou_3d, giou_bev):
+        tracked = a.clone().requires_grad_()
+        value = function(tracked, b)
+        (gradient,) = torch.autograd.grad(value.sum(), tracked)
+        for i in {0, count // 2, count - 1}:
+            alone = a[i].clone().requires_grad_()
+            single = function(alone, b[i])
+            assert torch.equal(single, value[i])
+            assert torch.equal(torch.autograd.grad(single, alone)[0], gradient[i])
+            assert torch.equal(function(a, b)[i], function(a[i], b[i]))
+
+
+@pytest.mark.parametrize("function", [iou_3d, eiou_3d], ids=named)
+def test_many_pairs_in_several_threads_give_the_same(function: Function) -> None:
+    a, b = (torch.from_numpy(boxes).repeat(60, 1) for boxes in adversarial.pairs("jitter"))
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            tracked = a.clone().requires_grad_()
+            value = function(tracked, b)
+            results.append((function(a, b), value.detach(), *torch.autograd.grad(value.sum(), tracked)))
+    finally:
+        torch.set_num_threads(threads)
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_float32_beyond_its_range_is_computed_in_float64() -> None:
+    box = torch.tensor([[0.0, 0, 0, 4, 2, 1.5, 0.3]])
+    for scale in (1e-14, 1e13):
+        scaled = torch.cat([box[:, :3], box[:, 3:6] * scale, box[:, 6:]], dim=1)
+        half = scaled.clone()
+        half[:, 3] /= 2
+        assert iou_3d(half, scaled).item() == pytest.approx(0.5, abs=1e-6)
+    turned = box.clone()
+    turned[:, 6] += 2 * np.pi * 100
+    shifted = box.clone()
+    shifted[:, 0] += 1
+    expected = iou_3d(box.double(), shifted.double()).item()
+    assert iou_3d(turned, shifted).item() == pytest.approx(expected, abs=1e-4)
+    mixed = torch.cat([box, turned, scaled])
+    assert (iou_3d(mixed, mixed) == 1).all()
+
+
 def test_many_rows_in_several_threads_give_the_same() -> None:
     rng = np.random.default_rng(4)
     a, b = adversarial.boxes(rng, 1500, spread=60), adversarial.boxes(rng, 900, spread=60)
@@ -141,7 +206,7 @@ def test_many_rows_in_several_threads_give_the_same() -> None:
 @pytest.mark.parametrize("function", [*ALIGNED, *PAIRWISE], ids=named)
 def test_wrong_arguments_are_named(function: Function) -> None:
     good = torch.zeros(3, 7)
-    first, second = ("pred", "target") if function.__name__[0] in "gd" else ("a", "b")
+    first, second = ("pred", "target") if function in ENCLOSING else ("a", "b")
     with pytest.raises(ValueError, match=rf"{first}: expected shape \(\.\.\., 7\) or \(\.\.\., 9\), got \(3, 5\)"):
         function(torch.zeros(3, 5), good)
     with pytest.raises(TypeError, match=f"{second}: expected a floating-point dtype, got torch.int64"):
@@ -168,7 +233,8 @@ def test_pairwise_wants_two_dimensions_and_one_kind(function: Function) -> None:
 
 def test_compiles_without_a_graph_break() -> None:
     a, b = (torch.from_numpy(boxes[:50]).requires_grad_() for boxes in adversarial.pairs("jitter"))
-    for function in (iou_3d, giou_3d):
+    for function in (iou_3d, giou_3d, ciou_bev, eiou_3d):
+        torch._dynamo.reset()
         compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
         value, expected = compiled(a, b), function(a, b)
         assert torch.allclose(value, expected, atol=1e-12)

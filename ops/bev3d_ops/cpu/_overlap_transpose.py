@@ -34,7 +34,7 @@ def _transpose_pairs(
         largest, smallest: floats.
 
     Returns:
-        Not 0 where magnitudes of one place in two rows sum to more than ``largest`` or one is NaN.
+        Not 0 where magnitudes sum to more than ``largest``, a number is NaN, or a size is between 0 and ``smallest``.
     """
     signature = types.int64(a, b, types.int64, block, types.int64, types.int64, types.float64, types.float64)
     return signature, _transpose
@@ -62,15 +62,17 @@ def _transpose(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     ]
     rest = [_shuffle(builder, rows_b[k], rows_b[k + 4], [3, 4, 5, 6, 11, 12, 13, 14]) for k in range(4)]
     mixed, rest = _transposed(builder, mixed), _transposed(builder, rest)
-    sizes = [
-        builder.select(builder.fcmp_ordered(">=", size, smallest), builder.fmul(size, half), zero)
-        for size in (*mixed[3:6], *rest[:3])
-    ]
-    for row, vector in enumerate([*mixed[:3], *sizes, mixed[6], rest[3]]):
+    sizes, bad = (*mixed[3:6], *rest[:3]), _are_large(builder, rows_a, rows_b, largest)
+    halves = []
+    for size in sizes:
+        is_less = builder.fcmp_ordered("<", size, smallest)
+        halves.append(builder.select(is_less, zero, builder.fmul(size, half)))
+        bad = builder.or_(bad, builder.and_(is_less, builder.fcmp_ordered(">", size, zero)))
+    for row, vector in enumerate([*mixed[:3], *halves, mixed[6], rest[3]]):
         place = builder.add(builder.mul(width, ir.Constant(width.type, row)), column)
         pointer = builder.bitcast(builder.gep(out, [place]), target.as_pointer())
         builder.store(vector, pointer, align=_scalar_size(scalar))
-    return _count_bad(builder, rows_a, rows_b, largest)
+    return builder.zext(builder.bitcast(bad, ir.IntType(LANES)), ir.IntType(64))
 
 
 def _store_gradients(typingctx: Any, block: Any, width: Any, column: Any, out_a: Any, out_b: Any, first: Any) -> Any:
@@ -157,8 +159,8 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     return rows
 
 
-def _count_bad(builder: Any, rows_a: list[Any], rows_b: list[Any], largest: Any) -> Any:
-    """Whether a sum of magnitudes is too large or NaN; the mask of the lanes as an integer."""
+def _are_large(builder: Any, rows_a: list[Any], rows_b: list[Any], largest: Any) -> Any:
+    """Lanes whose sum of magnitudes is too large or NaN."""
     vector = rows_a[0].type
     integers = ir.VectorType(ir.IntType(8 * _scalar_size(vector.element)), LANES)
     mask = ir.Constant(integers, [2 ** (integers.element.width - 1) - 1] * LANES)
@@ -166,8 +168,7 @@ def _count_bad(builder: Any, rows_a: list[Any], rows_b: list[Any], largest: Any)
     for row in (*rows_a, *rows_b):
         magnitude = builder.bitcast(builder.and_(builder.bitcast(row, integers), mask), vector)
         total = magnitude if total is None else builder.fadd(total, magnitude)
-    bad = builder.fcmp_unordered(">", total, largest)
-    return builder.zext(builder.bitcast(bad, ir.IntType(LANES)), ir.IntType(64))
+    return builder.fcmp_unordered(">", total, largest)
 
 
 def _shuffle(builder: Any, p: Any, q: Any, lanes: list[int]) -> Any:
