@@ -210,7 +210,7 @@ def test_compiles_without_a_graph_break(kind: Kind, space: Kind) -> None:
         ((torch.zeros(2, 6), torch.zeros(2, 7)), {}, ValueError, r"pred: expected shape .*got \(2, 6\)"),
         ((torch.zeros(2, 7), [[0.0] * 7] * 2), {}, TypeError, "target: expected a torch tensor, got list"),
         ((torch.zeros(2, 7), torch.zeros(2, 7, dtype=torch.int64)), {}, TypeError, "target: expected a floating-point"),
-        ((torch.zeros(2, 7), torch.zeros(2, 7)), {"kind": "ciou2"}, ValueError, "kind: expected one of iou, giou"),
+        ((torch.zeros(2, 7), torch.zeros(2, 7)), {"kind": "ciou2"}, ValueError, "kind: expected one of iou, log_iou"),
         ((torch.zeros(2, 7), torch.zeros(2, 7)), {"space": "2d"}, ValueError, "space: expected one of bev, 3d"),
         ((torch.zeros(2, 7), torch.zeros(2, 7)), {"reduction": "avg"}, ValueError, "reduction: expected one of"),
     ],
@@ -221,7 +221,65 @@ def test_wrong_arguments_are_named(arguments: Any, options: Any, error: type[Exc
 
 
 def test_module_refuses_wrong_options_at_once() -> None:
-    with pytest.raises(ValueError, match="kind: expected one of iou, giou, diou, ciou, eiou, got 'l1'"):
+    with pytest.raises(ValueError, match=r"kind: expected one of iou, .*alpha_iou, got 'l1'"):
         RotatedIouLoss("l1")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="space: expected one of bev, 3d, got '4d'"):
         RotatedIouLoss(space="4d")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_forms_made_of_the_overlaps(space: Kind) -> None:
+    pred, target = load("jitter", 200)
+    iou = OVERLAPS["iou", space](pred, target).detach()
+    eiou = rotated_iou_loss(pred, target, kind="eiou", space=space).detach()
+    loss = {
+        kind: rotated_iou_loss(pred, target, kind=kind, space=space) for kind in ("log_iou", "alpha_iou", "focal_eiou")
+    }
+    torch.testing.assert_close(loss["log_iou"].detach(), -iou.clamp(min=1e-6).log(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(loss["alpha_iou"].detach(), 1 - iou**3, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(loss["focal_eiou"].detach(), iou.sqrt().clamp(min=0.1) * eiou, rtol=1e-12, atol=1e-12)
+    # the weight of focal EIoU is a constant of the gradient
+    (grad,) = torch.autograd.grad(loss["focal_eiou"].sum(), pred)
+    weighted = iou.sqrt().clamp(min=0.1) * rotated_iou_loss(pred, target, kind="eiou", space=space)
+    torch.testing.assert_close(grad, torch.autograd.grad(weighted.sum(), pred)[0])
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_the_aspect_term_of_tcyb_is_off_below_an_iou_of_a_half(space: Kind) -> None:
+    target = torch.tensor([[0.0, 0, 0, 4, 2, 2, 0], [0.0, 0, 0, 4, 2, 2, 0]], dtype=torch.float64)
+    pred = torch.tensor([[3.0, 0, 0, 4, 1, 2, 0], [0.1, 0, 0, 4, 1.9, 2, 0]], dtype=torch.float64)
+    tcyb = rotated_iou_loss(pred, target, kind="ciou", space=space, ciou_alpha="tcyb")
+    aaai = rotated_iou_loss(pred, target, kind="ciou", space=space)
+    diou = rotated_iou_loss(pred, target, kind="diou", space=space)
+    assert tcyb[0] == diou[0] != aaai[0]
+    assert tcyb[1] == aaai[1] != diou[1]
+
+
+@pytest.mark.parametrize("kind", ["log_iou", "alpha_iou", "focal_eiou"])
+def test_boxes_apart_and_collapsed_are_finite_in_the_further_forms(kind: Kind) -> None:
+    target = torch.tensor([[0.0, 0, 0, 4, 2, 2, 0]] * 4)
+    pred = torch.tensor(
+        [[30.0, 0, 0, 4, 2, 2, 1], [0.0, 0, 0, 0, 0, 0, 0], [0.0, 0, 0, -1, 2, 2, 0], [0.0, 0, 0, 4, 2, 2, 0]],
+        requires_grad=True,
+    )
+    loss = rotated_iou_loss(pred, target, kind=kind)
+    (grad,) = torch.autograd.grad(loss.sum(), pred)
+    assert loss.isfinite().all()
+    assert grad.isfinite().all()
+    assert (grad[1, 3:6] < 0).all(), "a step down the gradient makes a collapsed box grow"
+    assert grad[2, 3] < 0
+    assert loss[3].item() == pytest.approx(0, abs=1e-6)
+    assert grad[3].abs().max() < 1e-5
+    assert (grad[0].abs().sum() > 0) == (kind == "focal_eiou")
+
+
+def test_options_out_of_range_are_named() -> None:
+    boxes = torch.zeros(1, 7)
+    for options, message in (
+        ({"kind": "siou"}, "kind.*siou"),
+        ({"ciou_alpha": "cvpr"}, "ciou_alpha.*cvpr"),
+        ({"power_of_iou": 0.0}, "power_of_iou.*0"),
+        ({"focal_gamma": -1.0}, "focal_gamma.*-1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            rotated_iou_loss(boxes, boxes, **options)  # type: ignore[arg-type]
