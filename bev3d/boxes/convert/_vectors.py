@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bev3d._check import check_boxes
+from bev3d._check import check_boxes, check_last_dim
 from bev3d.boxes._angle import wrap_angle
 from bev3d.boxes._backend import Array, concatenate, stack
 from bev3d.boxes._layout import Box
@@ -13,10 +13,12 @@ __all__ = [
     "from_centerpoint",
     "from_mmdet3d",
     "from_openpcdet",
+    "from_rotated_iou",
     "from_second",
     "to_centerpoint",
     "to_mmdet3d",
     "to_openpcdet",
+    "to_rotated_iou",
     "to_second",
 ]
 
@@ -75,6 +77,22 @@ def to_centerpoint(boxes: Array) -> Array:
     x, y, z, length, w, h, yaw = (boxes[..., i] for i in range(7))
     head = stack([x, y, z, w, length, h])
     return concatenate([head, boxes[..., 7:], _turn(yaw)[..., None]])
+
+
+def from_rotated_iou(boxes: Array) -> Array:
+    """lilanxiao's Rotated_IoU and mmcv's ``diff_iou_rotated_3d`` (..., 7): x, y, z, w, h, l, alpha.
+
+    Their names mislead: w is the extent along alpha, h that across it and l the one along z. The columns are thus
+    ours, in our order; only the yaw is wrapped.
+    """
+    check_last_dim("boxes", boxes, (7,))
+    return from_openpcdet(boxes)
+
+
+def to_rotated_iou(boxes: Array) -> Array:
+    """The inverse of :func:`from_rotated_iou`. **What is dropped:** the velocity."""
+    check_boxes("boxes", boxes)
+    return from_openpcdet(boxes[..., :7])
 
 
 def _shift_z(boxes: Array, heights: float) -> Array:
