@@ -99,6 +99,16 @@ def test_a_collapsed_box_grows(kind: Kind, space: Kind, apart: float, sizes: tup
             assert gradient[0, column] < 0
 
 
+def test_the_aspect_does_not_keep_a_collapsed_box_small() -> None:
+    """CIoU would rather shorten this one than widen it, with more force than a box that is not collapsed feels."""
+    target = torch.tensor([[30.0, 0, 0, 1.5, 4, 1.6, 0.4]])
+    pred = torch.tensor([[0.0, 0, 0, 1.4e-3, 1.4e-3, 1, 0.1]], requires_grad=True)
+    for space in SPACES:
+        loss = rotated_iou_loss(pred, target, kind="ciou", space=space)  # type: ignore[arg-type]
+        (gradient,) = torch.autograd.grad(loss.sum(), pred)
+        assert (gradient[0, 3:5] < 0).all()
+
+
 def test_descent_leads_out_of_a_negative_size() -> None:
     target = torch.tensor([[0.5, 0, 0, 4, 2, 1.5, 0.1]])
     pred = torch.tensor([[0.0, 0, 0, -1, -1, -1, 0]], requires_grad=True)
