@@ -10,6 +10,7 @@ from bev3d.losses._cross_entropy import CrossEntropy, cross_entropy
 from bev3d.losses._focal import FocalLoss, SoftmaxFocalLoss, focal_loss, softmax_focal_loss
 from bev3d.losses._gather_regression import GatherRegressionLoss, gather_regression_loss
 from bev3d.losses._gathered_focal import GatheredHeatmapFocalLoss, gathered_heatmap_focal_loss
+from bev3d.losses._gaussian_box import GaussianBoxLoss, gaussian_box_loss
 from bev3d.losses._ghm import GhmClassificationLoss, GhmRegressionLoss, ghm_classification_loss, ghm_regression_loss
 from bev3d.losses._heading import (
     DirectionLoss,
@@ -24,6 +25,7 @@ from bev3d.losses._heading import (
 )
 from bev3d.losses._heading_bins import BinResidualLoss, MultibinLoss, bin_residual_loss, multibin_loss
 from bev3d.losses._heatmap_focal import HeatmapFocalLoss, heatmap_focal_loss
+from bev3d.losses._iou_quality import iou_quality_target
 from bev3d.losses._likelihood import (
     GaussianNllLoss,
     LaplaceNllLoss,
@@ -33,8 +35,10 @@ from bev3d.losses._likelihood import (
     uncertainty_smooth_l1_loss,
 )
 from bev3d.losses._lovasz import LovaszHingeLoss, LovaszSoftmaxLoss, lovasz_hinge_loss, lovasz_softmax_loss
+from bev3d.losses._mgiou import Mgiou3dLoss, mgiou_3d_loss
 from bev3d.losses._mining import MultiboxLoss, hard_negative_mining, multibox_loss
 from bev3d.losses._normalise import num_elements, num_pos, num_pos_per_sample, sum_quality
+from bev3d.losses._odiou import OdiouLoss, odiou_loss
 from bev3d.losses._presets import centerpoint_preset, cross_entropy_dice_preset, focal_tversky_preset, second_preset
 from bev3d.losses._quality_focal import (
     DistributionFocalLoss,
@@ -46,6 +50,7 @@ from bev3d.losses._quality_focal import (
     quality_focal_loss,
     varifocal_loss,
 )
+from bev3d.losses._rdiou import RdiouLoss, rdiou_loss
 from bev3d.losses._regression import (
     BalancedL1Loss,
     FocalL1Loss,
@@ -85,6 +90,7 @@ __all__ = [
     "FocalTverskyLoss",
     "GatherRegressionLoss",
     "GatheredHeatmapFocalLoss",
+    "GaussianBoxLoss",
     "GaussianNllLoss",
     "GeneralizedFocalLoss",
     "GhmClassificationLoss",
@@ -98,10 +104,13 @@ __all__ = [
     "LogDiceLoss",
     "LovaszHingeLoss",
     "LovaszSoftmaxLoss",
+    "Mgiou3dLoss",
     "MultibinLoss",
     "MultiboxLoss",
     "ObjectnessLoss",
+    "OdiouLoss",
     "QualityFocalLoss",
+    "RdiouLoss",
     "RotatedIouLoss",
     "SeesawLoss",
     "SinCosLoss",
@@ -135,6 +144,7 @@ __all__ = [
     "focal_tversky_preset",
     "gather_regression_loss",
     "gathered_heatmap_focal_loss",
+    "gaussian_box_loss",
     "gaussian_nll_loss",
     "generalized_focal_loss",
     "ghm_classification_loss",
@@ -142,6 +152,7 @@ __all__ = [
     "hard_negative_mining",
     "heatmap_focal_loss",
     "huber_loss",
+    "iou_quality_target",
     "jaccard_loss",
     "l1_loss",
     "l2_loss",
@@ -149,13 +160,16 @@ __all__ = [
     "log_dice_loss",
     "lovasz_hinge_loss",
     "lovasz_softmax_loss",
+    "mgiou_3d_loss",
     "multibin_loss",
     "multibox_loss",
     "num_elements",
     "num_pos",
     "num_pos_per_sample",
     "objectness_loss",
+    "odiou_loss",
     "quality_focal_loss",
+    "rdiou_loss",
     "rotated_iou_loss",
     "second_preset",
     "seesaw_loss",
