@@ -32,9 +32,16 @@ def diagonal(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Aligne
     return aligned
 
 
+def fused(function: Aligned) -> Aligned:
+    """The form that finds the gradient beside the value."""
+    return lambda a, b: function(a.clone().requires_grad_(), b).detach()
+
+
 IMPLEMENTATIONS: dict[str, tuple[str, Aligned]] = {
     "aligned bev": ("iou_bev", iou_bev),
     "aligned 3d": ("iou_3d", iou_3d),
+    "fused bev": ("iou_bev", fused(iou_bev)),
+    "fused 3d": ("iou_3d", fused(iou_3d)),
     "pairwise bev": ("iou_bev", diagonal(pairwise_iou_bev)),
     "pairwise 3d": ("iou_3d", diagonal(pairwise_iou_3d)),
     "reference bev": ("iou_bev", lambda a, b: reference.aligned_iou_bev(a, b).to(a.dtype)),
@@ -60,7 +67,13 @@ def test_intersection_agrees_with_clipping(name: str) -> None:
     a, b = (torch.from_numpy(boxes) for boxes in adversarial.pairs(name))
     expected = adversarial.truth(name, "float64", "intersection")
     aligned = _dispatch.aligned_overlap(a, b, _dispatch.INTERSECTION_BEV)
-    for value in (aligned, diagonal(pairwise_intersection_bev)(a, b), reference.aligned_intersection_bev(a, b)):
+    tracked = fused(lambda p, q: _dispatch.aligned_overlap(p, q, _dispatch.INTERSECTION_BEV))(a, b)
+    for value in (
+        aligned,
+        tracked,
+        diagonal(pairwise_intersection_bev)(a, b),
+        reference.aligned_intersection_bev(a, b),
+    ):
         assert np.abs(value.numpy() - expected).max() <= 1e-12 * 144
 
 

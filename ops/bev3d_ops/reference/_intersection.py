@@ -36,12 +36,6 @@ def intersection_area(a: Tensor, b: Tensor) -> Tensor:
         (...) float64, 0 where the rectangles are apart or touch, at most the smaller area. Differentiable once.
     """
     a, b = torch.broadcast_tensors(a, b)
-    if torch.compiler.is_compiling():
-        # Tracing a torch.autograd.Function warns; in a graph, which has no second derivative, a tangent will do.
-        fixed_a, fixed_b = a.detach(), b.detach()
-        gradient_a, gradient_b = _gradients(fixed_a, fixed_b)
-        tangent = gradient_a * (a - fixed_a) + gradient_b * (b - fixed_b)
-        return _area(fixed_a, fixed_b) + tangent.sum(dim=-1)
     return _IntersectionArea.apply(a, b)
 
 
