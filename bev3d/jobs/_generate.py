@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 import bev3d
-from bev3d._errors import ConfigError, DataFormatError
-from bev3d._files import write_json
+from bev3d._errors import DataFormatError
+from bev3d._files import claim_folder, write_json
 from bev3d._progress import track
 from bev3d.config import Config, config_hash
 from bev3d.config._fields import DataConfig, GridConfig, TargetConfig
@@ -69,7 +69,7 @@ def generate_targets(
     dataset = open_dataset(config, root, split)
     tokens = _check_tokens(dataset.tokens)
     settings = _settings(config, split)
-    _claim(folder, {**settings, "dataroot": str(root.resolve())})
+    claim_folder(folder, {**settings, "dataroot": str(root.resolve())}, what="targets")
     job = _Job(config, root, folder, split)
     done = _finished(job, tokens)
     pending = [index for index, token in enumerate(tokens) if token not in done]
@@ -142,27 +142,6 @@ def _finished(job: _Job, tokens: Sequence[str]) -> dict[str, dict[str, Any]]:
     for leftover in job.out.glob(".*.npz"):
         leftover.unlink(missing_ok=True)
     return done
-
-
-def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Note the settings in the folder, or refuse where it holds files of others."""
-    note = folder / "job.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ConfigError(f"out: expected a folder, got {folder}, which is a file or lies in one") from error
-    if not note.exists():
-        write_json(note, settings)
-        return
-    try:
-        there = json.loads(note.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{note}: expected the settings of a job as JSON, got: {error}") from error
-    here = json.loads(json.dumps(settings))
-    different = [key for key in {**there, **here} if there.get(key) != here.get(key)]
-    if different:
-        shown = "; ".join(f"{key}: {there.get(key)!r} there, {here.get(key)!r} now" for key in different)
-        raise ConfigError(f"out: expected a new folder or targets of the same settings in {folder}, got {shown}")
 
 
 def _settings(config: Config, split: str) -> dict[str, Any]:

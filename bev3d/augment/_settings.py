@@ -1,0 +1,92 @@
+"""Amounts of augmentation, and the published ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from bev3d.augment._points import check_fraction
+from bev3d.config import Config
+
+__all__ = [
+    "CENTERPOINT_NUSCENES",
+    "CENTERPOINT_NUSCENES_COUNTS",
+    "OPENPCDET_KITTI",
+    "OPENPCDET_KITTI_COUNTS",
+    "AugmentSettings",
+    "settings_from_config",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentSettings:
+    """How much a scene is changed; the defaults change nothing."""
+
+    flip_axes: tuple[Literal["x", "y"], ...] = ()
+    """Coordinates whose sign changes, each with probability one half."""
+    rotate_rad: float = 0.0
+    """About z, uniform in ± this."""
+    scale_range: float = 0.0
+    """About the origin, by a factor uniform in 1 ± this."""
+    translate_std_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Standard deviations of a normal shift along x, y, z."""
+    drop_fraction: float = 0.0
+    """Probability that a point is left out."""
+    object_drop_fraction: float = 0.0
+    """Probability that a point inside a box is left out."""
+    shuffle: bool = False
+    """Whether the points come in a random order."""
+
+    def __post_init__(self) -> None:
+        if any(axis not in ("x", "y") for axis in self.flip_axes) or len(set(self.flip_axes)) != len(self.flip_axes):
+            raise ValueError(f"flip_axes: expected 'x' and 'y', each once at most, got {self.flip_axes}")
+        if not 0 <= self.rotate_rad < math.inf:
+            raise ValueError(f"rotate_rad: expected a number >= 0, got {self.rotate_rad}")
+        if not 0 <= self.scale_range < 1:
+            raise ValueError(f"scale_range: expected a number in [0, 1), got {self.scale_range}")
+        shifts = self.translate_std_m
+        if len(shifts) != 3 or not all(0 <= shift < math.inf for shift in shifts):
+            raise ValueError(f"translate_std_m: expected three numbers >= 0, got {shifts}")
+        check_fraction("drop_fraction", self.drop_fraction)
+        check_fraction("object_drop_fraction", self.object_drop_fraction)
+
+
+CENTERPOINT_NUSCENES = AugmentSettings(
+    flip_axes=("x", "y"),
+    rotate_rad=math.pi / 4,
+    scale_range=0.05,
+    translate_std_m=(0.5, 0.5, 0.5),
+    shuffle=True,
+)
+"""CenterPoint on nuScenes, voxels of 0.075 m (Yin et al. 2021, arXiv:2006.11275, and its published settings); with
+pillars of 0.2 m it turns by ± 0.3925 rad and does not shift. OpenPCDet scales by 1 ± 0.1."""
+
+OPENPCDET_KITTI = AugmentSettings(flip_axes=("y",), rotate_rad=math.pi / 4, scale_range=0.05, shuffle=True)
+"""SECOND and PointPillars on KITTI as OpenPCDet trains them. KITTI looks forward along x, so x is never mirrored."""
+
+CENTERPOINT_NUSCENES_COUNTS: Mapping[str, int] = MappingProxyType(
+    {
+        "car": 2, "truck": 3, "construction_vehicle": 7, "bus": 4, "trailer": 6,
+        "barrier": 2, "motorcycle": 6, "bicycle": 6, "pedestrian": 2, "traffic_cone": 2,
+    }
+)  # fmt: skip
+"""Objects by class up to which scenes are filled (CBGS, Zhu et al. 2019, arXiv:1908.09492; CenterPoint, OpenPCDet)."""
+
+OPENPCDET_KITTI_COUNTS: Mapping[str, int] = MappingProxyType({"Car": 15, "Pedestrian": 15, "Cyclist": 15})
+"""Objects by class that PointPillars in OpenPCDet adds to a scene, whatever it holds (``fill_up=False``)."""
+
+
+def settings_from_config(config: Config) -> AugmentSettings:
+    """What ``config.flip``, ``rotate_rad`` and ``scale_range`` say.
+
+    KITTI looks forward along x, so only y is mirrored there.
+    """
+    axes: tuple[Literal["x", "y"], ...] = ("y",) if config.dataset == "kitti" else ("x", "y")
+    return AugmentSettings(
+        flip_axes=axes if config.flip else (),
+        rotate_rad=config.rotate_rad,
+        scale_range=config.scale_range,
+    )
