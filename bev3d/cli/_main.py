@@ -1,4 +1,7 @@
-"""Dispatch to the commands, and the exit status: 0 on success, 2 where the user has to change something."""
+"""Dispatch to the commands, and the exit status: 0 on success, 2 where the user has to change something.
+
+``audit`` and ``doctor`` end with 1 where they find what they look for.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ __all__ = ["main"]
 COMMANDS = {
     "demo": ("_demo", "everything in a few minutes on a CPU: synthetic data, targets, training, score, pictures"),
     "synth": ("_synth", "make a synthetic nuScenes or KITTI folder"),
+    "audit": ("_audit", "count what a data set loses on its way into targets; a check for CI"),
     "targets": ("_targets", "write heatmap and regression targets of a data set"),
     "train": ("_train", "train a detector"),
     "predict": ("_predict", "boxes of a trained detector: nuScenes submission or KITTI result files"),
@@ -46,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(name: str, argv: list[str]) -> int:
     module = importlib.import_module(f"bev3d.cli.{COMMANDS[name][0]}")
     try:
-        module.run(argv)
+        status = module.run(argv)
     except (UserError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         print(f"bev3d {name}: {error}", file=sys.stderr)
         return 2
@@ -56,7 +60,7 @@ def _run(name: str, argv: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"bev3d {name}: stopped; what was finished is kept", file=sys.stderr)
         return 130
-    return 0
+    return int(status or 0)
 
 
 def _help() -> str:

@@ -75,6 +75,7 @@ class HeatmapTargets:
         if isinstance(max_objects, bool) or not isinstance(max_objects, int) or max_objects < 1:
             raise ValueError(f"max_objects: expected an integer >= 1, got {max_objects!r}")
         self.max_objects = max_objects
+        self.radius, self.min_overlap, self.min_radius = radius, min_overlap, min_radius
         self._radii = radius_rule(radius, min_overlap, min_radius)
         # length over which cell axis: see the class's docstring
         cell_m = self.grid.cell_m[::-1] if radius == "legacy" else self.grid.cell_m

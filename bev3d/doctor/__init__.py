@@ -1,0 +1,1 @@
+"""Which convention boxes are in, and which known defect data and configurations show."""
