@@ -54,6 +54,8 @@ def check_pair(a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> Non
             raise TypeError(f"{name}: expected a torch tensor, got {type(value).__name__}")
         check_boxes(name, value)
     check_same_device(names[1], b, names[0], a)
+    if a.shape[:-1] == b.shape[:-1]:
+        return
     try:
         torch.broadcast_shapes(a.shape[:-1], b.shape[:-1])
     except RuntimeError as error:

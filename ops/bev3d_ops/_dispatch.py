@@ -25,7 +25,8 @@ def pairwise_overlap(a: Array, b: Array, kind: int) -> Array:
 
 def aligned_overlap(a: Tensor, b: Tensor, kind: int) -> Tensor:
     """Overlap (...) of aligned boxes a and b (..., >= 7), broadcastable, in their wider dtype; b is the target."""
-    a, b = torch.broadcast_tensors(a[..., :7], b[..., :7])
+    if a.shape != b.shape or a.shape[-1] != 7:
+        a, b = torch.broadcast_tensors(a[..., :7], b[..., :7])
     shape = a.shape[:-1]
     a, b = a.reshape(-1, 7), b.reshape(-1, 7)
     if _is_tracked(a, b):
