@@ -79,7 +79,7 @@ def mmdet3d_gaussian_focal_loss(
 ) -> Tensor:
     """mmdet3d's GaussianFocalLoss behind its clip_sigmoid.
 
-    Wrong: the clamp of :func:`clamped_sigmoid`; the 1e-12 inside the logarithm is 0 in half precision; the plain mean
+    Wrong: the clamp of :func:`clamped_sigmoid`; the 1e-12 inside the logarithm is 0 in float16; the plain mean
     is over all cells. Use :func:`bev3d.losses.heatmap_focal_loss`.
 
     Args:

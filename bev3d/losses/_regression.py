@@ -135,8 +135,8 @@ def balanced_l1_loss(
         else:    g |d| + b (g / k - a)
 
     Its gradient is a ln(k u + 1), up to g: inliers count more than in smooth L1, outliers no more than g. The paper
-    has b = 1. For other b the common code divides by b in one of two places only, so that loss and gradient jump;
-    here both are continuous.
+    has b = 1. For other b the common code divides by b in one of two places only, so that the gradient jumps
+    at b; here it does not.
 
     Args:
         alpha: a, above 0; smaller lifts the inliers' gradient.
