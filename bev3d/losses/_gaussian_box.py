@@ -13,6 +13,7 @@ from bev3d.losses._gaussian_forms import (
     bhattacharyya,
     centre_distance,
     gaussian_pair,
+    jeffreys,
     kalman_iou,
     kullback_leibler,
     root,
@@ -170,7 +171,7 @@ def _distance(pair: GaussianPair, kind: str, variance: float, normalise: bool, d
     if kind == "bd":
         return bhattacharyya(pair)
     if kind == "jd":
-        return kullback_leibler(pair) + kullback_leibler(pair.swapped())
+        return jeffreys(pair)
     return kullback_leibler(pair if direction == "pred_to_target" else pair.swapped())
 
 

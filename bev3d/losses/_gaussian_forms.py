@@ -22,6 +22,7 @@ __all__ = [
     "bhattacharyya",
     "centre_distance",
     "gaussian_pair",
+    "jeffreys",
     "kalman_iou",
     "kullback_leibler",
     "root",
@@ -110,6 +111,18 @@ def kullback_leibler(pair: GaussianPair) -> Tensor:
     # r = 1 + excess
     size = (excess * (2 + excess) - 2 * torch.log1p(excess)).sum(-1) + pair.turn / (b1 * b2).square()
     return (centre_distance(pair) + size.clamp(min=0)) / 2
+
+
+def jeffreys(pair: GaussianPair) -> Tensor:
+    """The sum of both Kullback-Leibler divergences, whose logarithms cancel.
+
+    ½ [dᵀ (A⁻¹ + B⁻¹) d + Σ (r - 1/r)² + Q (1 / (a₁ a₂)² + 1 / (b₁ b₂)²)],   r = a / b
+    """
+    a, b = pair.own, pair.other
+    (a1, a2), (b1, b2) = _flat(a), _flat(b)
+    size = ((a - b) * (a + b) / (a * b)).square().sum(-1)
+    turn = pair.turn * ((a1 * a2).square().reciprocal() + (b1 * b2).square().reciprocal())
+    return (centre_distance(pair) + centre_distance(pair.swapped()) + (size + turn).clamp(min=0)) / 2
 
 
 def centre_distance(pair: GaussianPair) -> Tensor:

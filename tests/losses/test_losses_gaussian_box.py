@@ -112,6 +112,20 @@ def test_a_collapsed_box_grows(kind: Kind, space: Any, apart: float, sizes: tupl
 
 
 @every_kind
+def test_a_collapsed_size_counts_as_a_thousandth(kind: Kind) -> None:
+    """A smaller floor would let divergences, and the gradients of the other sizes, grow with its inverse square."""
+    target = torch.tensor([[1.0, 2, 0, 4, 2, 1, 0.3]], dtype=torch.float64)
+    pred = torch.tensor([[0.0, 0, 0, 1e-3, 3, 2, 0.2]], dtype=torch.float64)
+    collapsed = pred.clone()
+    collapsed[:, 3] = -0.5
+    options: Any = {} if kind in ("kfiou", "probiou") else {"fun": "none", "tau": None}
+    difference = gaussian_box_loss(collapsed, target, kind=kind, **options)
+    difference -= gaussian_box_loss(pred, target, kind=kind, **options)
+    # the penalty: metres below the thousandth, over the target's smallest size
+    assert difference.item() == pytest.approx(0.501, rel=1e-6)
+
+
+@every_kind
 @every_space
 def test_descent_leads_out_of_a_negative_size(kind: Kind, space: Any) -> None:
     target = torch.tensor([[0.5, 0, 0, 4, 2, 1.5, 0.1]])
