@@ -75,8 +75,8 @@ class GridConfig:
 class TargetConfig:
     """Heatmap targets."""
 
-    radius: Literal["cornernet", "legacy", "sqrt_area"] = "cornernet"
-    """Rule for the radius of the Gaussians."""
+    radius: Literal["cornernet", "legacy", "sqrt_area", "oriented"] = "cornernet"
+    """Rule for the radius of the Gaussians; oriented: ellipses along the heading."""
     min_overlap: float = 0.1
     """Overlap with the box that the radius guarantees."""
     min_radius: int = 2

@@ -15,7 +15,7 @@ from torch import Tensor
 from bev3d.boxes import Box, wrap_angle
 from bev3d.overlap import pairwise_iou_3d
 from bev3d.targets._heatmap import HeatmapTargets
-from bev3d.targets._radius import gaussian_radius
+from bev3d.targets._radius import gaussian_radius, oriented_radii
 from bev3d.targets._record import Targets
 
 __all__ = [
@@ -159,7 +159,11 @@ def _difference(decoded: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDA
 
 
 def asked_radius(generator: HeatmapTargets, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the radius rule asks for before the least radius, cells."""
+    """What the radius rule asks for before the least radius, cells; of two radii the smaller."""
+    if generator.radius == "oriented":
+        sides = torch.from_numpy(boxes[:, Box.BEV_SIZE] / generator.grid.mean_cell_m)
+        both = oriented_radii(sides[:, 0], sides[:, 1], min_overlap=generator.min_overlap)
+        return both.amin(dim=1).numpy()
     # length over which cell axis: see HeatmapTargets
     along, across = generator.grid.cell_m[::-1] if generator.radius == "legacy" else generator.grid.cell_m
     sizes = torch.from_numpy(boxes[:, Box.LENGTH] / along), torch.from_numpy(boxes[:, Box.WIDTH] / across)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,11 @@ class OutputGrid:
     cell_m: tuple[float, float]
     columns: int
     rows: int
+
+    @property
+    def mean_cell_m(self) -> float:
+        """Side of the square of the same area as a cell."""
+        return math.sqrt(self.cell_m[0] * self.cell_m[1])
 
     @staticmethod
     def of(range_m: Sequence[float], voxel_size_m: Sequence[float], stride: int) -> OutputGrid:

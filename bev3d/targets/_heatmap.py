@@ -14,6 +14,7 @@ from torch import Tensor
 from bev3d._check import check_boxes, check_positive_sizes
 from bev3d.boxes import Box
 from bev3d.targets._grid import OutputGrid
+from bev3d.targets._oriented import draw_shapes
 from bev3d.targets._radius import RadiusKind, radius_rule
 from bev3d.targets._record import REGRESSION_SIZES, DropReason, Targets, TaskTargets
 from bev3d_ops.cpu import _heatmap as cpu
@@ -38,7 +39,8 @@ class HeatmapTargets:
 
     cell = floor((centre - range_min) / (voxel * stride)), offset = the fraction. Each box draws a Gaussian of
     integer radius max(min_radius, floor(r)) on its class's map, see :func:`draw_gaussians`. Two boxes of a task in
-    one cell are both regressed. A box is dropped, with its reason, where its centre lies outside ``range_m``
+    one cell are both regressed. With ``radius="oriented"`` the Gaussian is an ellipse along the heading with two such
+    radii (:func:`oriented_radii`). A box is dropped, with its reason, where its centre lies outside ``range_m``
     (x, y **and z**, half-open), where its label is -1, or where the task is full; it is never moved to the border.
 
     Args:
@@ -48,10 +50,14 @@ class HeatmapTargets:
         stride: voxels per output cell.
         radius: a rule of :func:`gaussian_radius`, or a callable from lengths and widths in cells, (N,) tensors, to
             radii (N,). With cells that are not square, lengths are in cells along x and widths along y, in
-            ``legacy`` the other way about, as in CenterPoint.
+            ``legacy`` the other way about, as in CenterPoint, and in ``oriented`` in the side of a square cell of
+            the same area, so that the ellipse is true to the heading.
         min_overlap: for the named rules.
         min_radius: cells.
         max_objects: slots of a task in a sample; they go to the first boxes in the order given.
+        subcell_centres: whether a Gaussian lies about the box's very centre instead of the middle of its cell. The
+            box's own cell is 1 all the same, so that losses and the decoder find it; the cells beside it then say on
+            which side the centre is.
 
     Raises:
         ValueError: an empty or repeated class name, an impossible grid, radius rule or bound.
@@ -68,6 +74,7 @@ class HeatmapTargets:
         min_overlap: float = 0.1,
         min_radius: int = 2,
         max_objects: int = 500,
+        subcell_centres: bool = False,
     ) -> None:
         self.tasks = _check_tasks(tasks)
         self.class_names = tuple(name for task in self.tasks for name in task)
@@ -77,9 +84,13 @@ class HeatmapTargets:
         self.max_objects = max_objects
         self.radius, self.min_overlap, self.min_radius = radius, min_overlap, min_radius
         self._radii = radius_rule(radius, min_overlap, min_radius)
+        self.subcell_centres = subcell_centres
+        self._is_round = radius != "oriented" and not subcell_centres
         # length over which cell axis: see the class's docstring
         cell_m = self.grid.cell_m[::-1] if radius == "legacy" else self.grid.cell_m
-        kind = cpu.NO_RULE if callable(radius) else _RULES[radius]
+        if radius == "oriented":
+            cell_m = (self.grid.mean_cell_m, self.grid.mean_cell_m)
+        kind = cpu.NO_RULE if callable(radius) else _RULES.get(radius, cpu.NO_RULE)
         self._rule = cpu.RadiusRule(kind, float(min_overlap), float(min(min_radius, _MOST_CELLS)), cell_m)
         self._encode_grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
         self._sizes = np.array([len(task) for task in self.tasks])
@@ -145,18 +156,22 @@ class HeatmapTargets:
         edges = np.concatenate([[0], np.cumsum(self._sizes * samples)])
         shape = (int(edges[-1]), self.grid.rows, self.grid.columns)
         # not torch.zeros: its thread pool costs milliseconds where the cores are busy, as under data loader workers
-        planes = None if device.type == "cuda" else np.zeros(shape, np.float32)
+        planes = None if device.type == "cuda" and self._is_round else np.zeros(shape, np.float32)
         classes = cpu.Classes(self._task_of_class, self._class_in_task, edges[:-1], self._sizes)
         encoded = cpu.encode_boxes(
-            boxes, labels, offsets, classes, self._encode_grid, self.max_objects, self._rule, planes
-        )
+            boxes, labels, offsets, classes, self._encode_grid, self.max_objects, self._rule,
+            planes if self._is_round else None,
+        )  # fmt: skip
         if encoded is None:
             self._refuse(boxes, labels, offsets)
         slots, marks = encoded
         kept = slots.reason == KEPT
-        if self._rule.kind == cpu.NO_RULE and kept.any():
-            along, across = self._rule.cell_m
-            marks.radius[kept] = self._radii(boxes[kept, Box.LENGTH] / along, boxes[kept, Box.WIDTH] / across)
+        if not self._is_round and planes is not None and kept.any():
+            radii = self._called_radii(boxes[kept]) if self._rule.kind == cpu.NO_RULE else marks.radius[kept]
+            plane, column, row = marks.plane[kept], slots.column[kept], slots.row[kept]
+            draw_shapes(planes, boxes[kept], plane, column, row, radii, self.grid, self.subcell_centres)
+        elif self._rule.kind == cpu.NO_RULE and kept.any():
+            marks.radius[kept] = self._called_radii(boxes[kept])
             if planes is not None:
                 cpu.splat(planes, marks.plane, slots.column, slots.row, marks.radius)
         if planes is None:
@@ -168,6 +183,11 @@ class HeatmapTargets:
         sizes = self._sizes.tolist()
         parts = drawn.split([samples * size for size in sizes])
         return slots, [part.view(samples, size, *shape[1:]) for part, size in zip(parts, sizes, strict=True)]
+
+    def _called_radii(self, boxes: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Radii by a rule that is not compiled: (N,), or (N, 2) for ``oriented``."""
+        along, across = self._rule.cell_m
+        return self._radii(boxes[:, Box.LENGTH] / along, boxes[:, Box.WIDTH] / across)
 
 
 def _tasks(slots: Encoded, heatmaps: list[Tensor]) -> tuple[TaskTargets, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, get_args
 
@@ -11,17 +12,19 @@ from torch import Tensor
 
 from bev3d._check import check_choice
 
-__all__ = ["RadiusKind", "gaussian_radius", "radius_rule"]
+__all__ = ["RadiusKind", "gaussian_radius", "oriented_radii", "radius_rule"]
 
-RadiusKind = Literal["cornernet", "legacy", "sqrt_area"]
+RoundKind = Literal["cornernet", "legacy", "sqrt_area"]
+RadiusKind = Literal["cornernet", "legacy", "sqrt_area", "oriented"]
 Values = TypeVar("Values", np.ndarray, Tensor)
+_LARGEST_RADIUS = 2**31 - 1
 
 
 def gaussian_radius(
     length_cells: Tensor,
     width_cells: Tensor,
     *,
-    kind: RadiusKind = "cornernet",
+    kind: RoundKind = "cornernet",
     min_overlap: float = 0.1,
     min_radius: float = 0,
 ) -> Tensor:
@@ -50,18 +53,54 @@ def gaussian_radius(
     Raises:
         ValueError: unknown ``kind``, ``min_overlap`` outside (0, 1), ``min_radius`` < 0, shapes that differ.
     """
-    check_choice("kind", kind, get_args(RadiusKind))
+    check_choice("kind", kind, get_args(RoundKind))
     _check_bounds(min_overlap, min_radius)
-    length, width = _float(length_cells), _float(width_cells)
-    if length.shape != width.shape:
-        raise ValueError(f"width_cells: expected shape {tuple(length.shape)}, got {tuple(width.shape)}")
+    length, width = _sizes(length_cells, width_cells)
     return _radius(length, width, kind, min_overlap).clamp(min=min_radius)
+
+
+def oriented_radii(
+    length_cells: Tensor, width_cells: Tensor, *, min_overlap: float = 0.1, min_radius: float = 0
+) -> Tensor:
+    """Radii along the heading and across it, in cells and not yet floored, of an ellipse in the object's proportions.
+
+    As :func:`gaussian_radius`, but the corners may move by t l along the length and t w along the width, the same
+    share t of both. Its three cases are then, whatever the proportions,
+
+    * one box shifted diagonally:  (1 - t)² / (2 - (1 - t)²) = o
+    * smaller box inside:          (1 - 2 t)² = o
+    * larger box around:           1 / (1 + 2 t)² = o
+
+    of which the second always has the smallest root (by the means of 1 and o, of 1 and sqrt(o)):
+
+        t = (1 - sqrt(o)) / 2,    r = t l along,    t w across
+
+    For a square this is ``cornernet``. For a long object it reaches further along and less far across than the round
+    one, which is bound by the width alone: a bus of 11.1 m x 2.94 m in cells of 0.6 m has 6.3 and 1.7, not 2.1.
+
+    Args:
+        length_cells: (N,) or 0-dim, box length over cell size.
+        width_cells: same shape.
+        min_overlap: o in (0, 1).
+        min_radius: lower bound of both, cells.
+
+    Returns:
+        (N, 2) or (2,), floating point.
+
+    Raises:
+        ValueError: ``min_overlap`` outside (0, 1), ``min_radius`` < 0, shapes that differ.
+    """
+    _check_bounds(min_overlap, min_radius)
+    sizes = torch.stack(_sizes(length_cells, width_cells), dim=-1)
+    return (sizes * _share(min_overlap)).clamp(min=min_radius)
 
 
 def radius_rule(
     radius: RadiusKind | Callable[[Tensor, Tensor], Tensor], min_overlap: float, min_radius: float
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Whole radii from NumPy sizes: max(min_radius, floor(r)), r by a named rule or by the user's callable.
+    """Whole radii (N,) from NumPy sizes: max(min_radius, floor(r)), r by a named rule or by the user's callable.
+
+    For ``oriented`` they are (N, 2), along the heading and across it.
 
     Raises:
         ValueError: as :func:`gaussian_radius`; later, a callable that returns another shape or a value that is
@@ -77,6 +116,8 @@ def radius_rule(
     def whole(length: np.ndarray, width: np.ndarray) -> np.ndarray:
         if callable(radius):
             values = _called(radius, length, width)
+        elif radius == "oriented":
+            values = np.stack([length, width], axis=-1).clip(max=_LARGEST_RADIUS) * _share(min_overlap)
         else:
             values = _radius(length, width, radius, min_overlap)
         return np.maximum(np.floor(values), np.floor(min_radius)).astype(np.int64)
@@ -127,6 +168,18 @@ def _check_bounds(min_overlap: float, min_radius: float) -> None:
         raise ValueError(f"min_overlap: expected a number in (0, 1), got {min_overlap}")
     if not min_radius >= 0:
         raise ValueError(f"min_radius: expected a number >= 0, got {min_radius}")
+
+
+def _share(min_overlap: float) -> float:
+    """Part of its length and width by which a box may shrink on either side."""
+    return (1 - math.sqrt(min_overlap)) / 2
+
+
+def _sizes(length_cells: Tensor, width_cells: Tensor) -> tuple[Tensor, Tensor]:
+    length, width = _float(length_cells), _float(width_cells)
+    if length.shape != width.shape:
+        raise ValueError(f"width_cells: expected shape {tuple(length.shape)}, got {tuple(width.shape)}")
+    return length, width
 
 
 def _float(value: Tensor) -> Tensor:

@@ -52,7 +52,11 @@ def test_bad_ground_truth_is_named_by_sample_and_box(column: int, value: float) 
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"radius": "gauss"}, ValueError, "radius: expected one of cornernet, legacy, sqrt_area, got 'gauss'"),
+        (
+            {"radius": "gauss"},
+            ValueError,
+            "radius: expected one of cornernet, legacy, sqrt_area, oriented, got 'gauss'",
+        ),
         ({"radius": 3}, TypeError, "radius: expected a name or a callable, got int"),
         ({"min_overlap": 1.0}, ValueError, "min_overlap"),
         ({"min_radius": -1}, ValueError, "min_radius"),
