@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import connection
 from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import torch
@@ -88,13 +90,26 @@ class _Processes:
             return
         run_id = (os.getpid(), next(_runs))
         context = multiprocessing.get_context("spawn")  # a fork would copy the locks of threads that run here
-        pool = ProcessPoolExecutor(min(self.workers, len(items)), mp_context=context)
+        pool = ProcessPoolExecutor(min(self.workers, len(items)), context, initializer=_end_with_parent)
         try:
             futures = [pool.submit(_work_in_process, run_id, setup, work, item) for item in items]
             for future in as_completed(futures):
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever: the queue's other end is open in it as well."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)  # what is half written has a temporary name
+
+    threading.Thread(target=watch, name="bev3d-parent", daemon=True).start()
 
 
 def _work_in_process(
