@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bev3d._check import check_choice
-from bev3d.losses._module import LossModule
+from bev3d.losses._pair_loss import PairLossModule
 from bev3d.losses._pairs import check_aligned_pair
 from bev3d.losses._reduce import Reduction, reduce_loss
 from bev3d_ops.reference._corner import corner_loss as plain_corner_loss
@@ -50,7 +50,7 @@ def corner_loss(
         target: same leading shape. A pair whose target has a NaN among x ... yaw gives 0.
         variant: see the table.
         flip_invariant: False leaves P** out, so that a heading off by half a turn costs.
-        reduction: ``"none"``, ``"mean"`` over all boxes, or ``"sum"``.
+        reduction: ``"none"``, ``"mean"`` over the known pairs, or ``"sum"``.
 
     Returns:
         (...), or a scalar; in the wider dtype of the two, float32 at least, and computed in it. Equal boxes give
@@ -70,11 +70,12 @@ def corner_loss(
         loss, _, _ = fused_corner_loss(pred, target, variant, flip_invariant, wants_slopes)
     else:
         loss = plain_corner_loss(pred, target, variant, flip_invariant)
-    return reduce_loss(loss.reshape(shape), reduction)
+    known = ~target.isnan().any(dim=-1)
+    return reduce_loss(loss.reshape(shape), reduction, known.sum().clamp(min=1))
 
 
-class CornerLoss(LossModule):
-    """Mean of :func:`corner_loss`.
+class CornerLoss(PairLossModule):
+    """Mean of :func:`corner_loss` over the known pairs.
 
     Args:
         variant: ``"per_box"``, ``"per_corner"`` or ``"huber_sum"``.

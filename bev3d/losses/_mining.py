@@ -84,7 +84,7 @@ def multibox_loss(
         ValueError: shapes that do not fit, labels or options out of range, an unknown reduction.
         TypeError: predictions that are not floating-point tensors, labels that are not integers.
     """
-    _check(logits, labels, boxes, box_targets, reduction)
+    _check(logits, labels, boxes, box_targets, beta, reduction)
     scores, real, wanted = in_float32(logits, boxes, box_targets)
     positive = labels > 0
     entropy = -functional.log_softmax(scores, dim=-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
@@ -122,10 +122,14 @@ class MultiboxLoss(torch.nn.Module):
         return multibox_loss(logits, labels, boxes, box_targets, **options, reduction="sum") / avg_factor
 
 
-def _check(logits: Tensor, labels: Tensor, boxes: Tensor, box_targets: Tensor, reduction: Reduction) -> None:
+def _check(
+    logits: Tensor, labels: Tensor, boxes: Tensor, box_targets: Tensor, beta: float, reduction: Reduction
+) -> None:
     check_prediction("logits", logits)
     check_prediction("boxes", boxes)
     check_choice("reduction", reduction, ("none", "mean", "sum"))
+    if not beta >= 0:
+        raise ValueError(f"beta: expected at least 0, got {beta}")
     if logits.ndim != 3:
         raise ValueError(f"logits: expected shape (B, N, C), got {tuple(logits.shape)}")
     if labels.shape != logits.shape[:2]:

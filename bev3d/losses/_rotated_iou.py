@@ -11,7 +11,7 @@ from torch import Tensor
 from bev3d._check import check_choice
 from bev3d.losses._collapsed import collapse_penalty, known_boxes
 from bev3d.losses._known import check_positive
-from bev3d.losses._module import LossModule
+from bev3d.losses._pair_loss import PairLossModule
 from bev3d.losses._pairs import check_aligned_pair
 from bev3d.losses._power import power
 from bev3d.losses._reduce import Reduction, reduce_loss
@@ -94,7 +94,7 @@ def rotated_iou_loss(
         ciou_alpha: ``"aaai"``, α = v / (1 - IoU + v), or ``"tcyb"`` (2005.03572), 0 where IoU is below 0.5.
         power_of_iou: p of ``alpha_iou``, above 0.
         focal_gamma: γ of ``focal_eiou``, above 0. Without its floor boxes apart would learn nothing.
-        reduction: ``"none"``, ``"mean"`` over all pairs, or ``"sum"``.
+        reduction: ``"none"``, ``"mean"`` over the known pairs, or ``"sum"``.
 
     Returns:
         (...), or a scalar; in the wider dtype of the two, float32 at least; inside it is float64. Equal boxes give 0
@@ -117,11 +117,11 @@ def rotated_iou_loss(
     loss = loss + collapse_penalty(pred[..., sizes], target[..., sizes], slope)
     loss = torch.where(pred.isfinite().all(dim=-1), loss, torch.nan)
     loss = torch.where(known, loss, 0.0)
-    return reduce_loss(loss.to(dtype), reduction)
+    return reduce_loss(loss.to(dtype), reduction, known.sum().clamp(min=1))
 
 
-class RotatedIouLoss(LossModule):
-    """Mean of :func:`rotated_iou_loss`.
+class RotatedIouLoss(PairLossModule):
+    """Mean of :func:`rotated_iou_loss` over the known pairs.
 
     Args:
         kind, space, ciou_alpha, power_of_iou, focal_gamma: as the function.
