@@ -16,6 +16,7 @@ from bev3d.targets.assigners._inputs import (
     check_unit,
     mark_ignored,
     read_inputs,
+    rows_of,
 )
 from bev3d.targets.assigners._max_iou import Overlap, by_class
 from bev3d.targets.assigners._pairs import Pairs, best_of_each, give_to_the_left_out, pair_overlap
@@ -95,9 +96,9 @@ def _candidates(
     objects: Objects, rows: NDArray[np.int64] | None, columns: NDArray[np.int64], top_k: int, overlap: str
 ) -> Pairs:
     """The nearest anchors of each object with their overlaps, by object and then anchor."""
-    part = objects.anchors if rows is None else objects.anchors[rows]
-    centres = part[:, Box.CENTRE].cpu().numpy()
-    wanted = objects.boxes[columns]
+    centres = np.ascontiguousarray(rows_of(objects.anchors, rows)[:, Box.CENTRE].cpu().numpy().T)
+    centres[:, ~np.isfinite(centres).all(axis=0)] = np.inf
+    wanted = rows_of(objects.boxes, columns)
     nearest = [_nearest(centres, centre, top_k) for centre in wanted[:, Box.CENTRE].cpu().numpy()]
     anchor = np.concatenate([np.zeros(0, np.int64), *nearest])
     anchor = anchor if rows is None else rows[anchor]
@@ -107,16 +108,17 @@ def _candidates(
 
 
 def _nearest(centres: NDArray[np.float64], centre: NDArray[np.float64], top_k: int) -> NDArray[np.int64]:
-    """The ``top_k`` nearest, in ascending order; of those equally far the lowest."""
-    shift = centres - centre
-    squared = shift[:, 0] ** 2 + shift[:, 1] ** 2 + shift[:, 2] ** 2
-    squared[np.isnan(squared)] = np.inf
+    """Index of the nearest of centres (3, A), ascending; of those equally far the lowest, none at infinity."""
+    squared = np.square(centres[0] - centre[0])
+    for axis in (1, 2):
+        squared += np.square(centres[axis] - centre[axis])
     if len(squared) <= top_k:
-        return np.flatnonzero(np.isfinite(squared))
+        return np.flatnonzero(squared < np.inf)
     farthest = np.partition(squared, top_k - 1)[top_k - 1]
-    nearer, equal = np.flatnonzero(squared < farthest), np.flatnonzero(squared == farthest)
-    chosen = np.sort(np.concatenate([nearer, equal[: top_k - len(nearer)]]))
-    return chosen[np.isfinite(squared[chosen])]
+    within = np.flatnonzero(squared <= farthest)
+    distance = squared[within]
+    chosen = within[np.sort(np.argsort(distance, kind="stable")[:top_k])]
+    return chosen[squared[chosen] < np.inf]
 
 
 def _reach(pairs: Pairs) -> NDArray[np.bool_]:
@@ -130,8 +132,8 @@ def _reach(pairs: Pairs) -> NDArray[np.bool_]:
 
 def _inside(pairs: Pairs, objects: Objects) -> NDArray[np.bool_]:
     """(K,) bool: the anchor's centre lies in the object's footprint, which is closed."""
-    box = objects.boxes[pairs.gt].cpu().numpy()
-    shift = objects.anchors[pairs.anchor].cpu().numpy()[:, :2] - box[:, :2]
+    box = rows_of(objects.boxes, pairs.gt).cpu().numpy()
+    shift = rows_of(objects.anchors, pairs.anchor).cpu().numpy()[:, :2] - box[:, :2]
     c, s = np.cos(box[:, Box.YAW]), np.sin(box[:, Box.YAW])
     along, across = c * shift[:, 0] + s * shift[:, 1], c * shift[:, 1] - s * shift[:, 0]
     return (np.abs(along) <= box[:, Box.LENGTH] / 2) & (np.abs(across) <= box[:, Box.WIDTH] / 2)

@@ -27,6 +27,7 @@ __all__ = [
     "overlaps_of",
     "read_inputs",
     "rows_at_once",
+    "rows_of",
 ]
 
 OVERLAPS = ("bev", "3d", "nearest_bev")
@@ -68,15 +69,32 @@ def read_inputs(name: str, anchors: Array, boxes: Array, labels: Array) -> Objec
         bad = int(np.flatnonzero(on_cpu < -1)[0])
         raise ValueError(f"labels: expected a class or -1 for an object to ignore, got {on_cpu[bad]} for box {bad}")
     wanted = label >= 0
-    double = box[:, :7].double()
+    double = _in_float64(box)
     check_positive_sizes("boxes", _sound(double, wanted))
     index = np.flatnonzero(on_cpu >= 0)
-    return Objects(anchor[:, :7].double(), double[wanted], on_cpu[index], index, double[~wanted], on_cpu)
+    return Objects(_in_float64(anchor), double[wanted], on_cpu[index], index, double[~wanted], on_cpu)
+
+
+def _in_float64(boxes: Tensor) -> Tensor:
+    """(N, 7)."""
+    if boxes.device.type == "cpu" and boxes.dtype == torch.float32:
+        # NumPy's, since torch's thread pool costs milliseconds where the cores are busy
+        return torch.from_numpy(boxes.numpy()[:, :7].astype(np.float64))
+    return boxes[:, :7].double()
 
 
 def _sound(boxes: Tensor, wanted: Tensor) -> Tensor:
     """The boxes, with one that passes every check in the place of those to ignore, which may be anything."""
     return torch.where(wanted[:, None], boxes, torch.ones_like(boxes))
+
+
+def rows_of(boxes: Tensor, rows: NDArray[np.int64] | None) -> Tensor:
+    """Some rows, or all of them."""
+    if rows is None:
+        return boxes
+    if boxes.device.type == "cpu":
+        return torch.from_numpy(boxes.numpy()[rows])
+    return boxes[torch.from_numpy(rows).to(boxes.device)]
 
 
 def nearest_axes(boxes: Tensor) -> Tensor:

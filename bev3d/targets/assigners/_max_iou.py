@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bev3d._check import check_choice
 from bev3d.points._check import as_index
 from bev3d.targets.assigners._assignment import IGNORED, NEGATIVE, Array, Assignment, build
-from bev3d.targets.assigners._inputs import Objects, check_overlap, check_unit, mark_ignored, read_inputs
+from bev3d.targets.assigners._inputs import Objects, check_overlap, check_unit, mark_ignored, read_inputs, rows_of
 from bev3d.targets.assigners._pairs import Pairs, best_of_each, give_to_the_left_out, overlapping_pairs
 
 __all__ = ["ForceMatch", "Overlap", "assign_max_iou", "by_class"]
@@ -81,8 +81,8 @@ def assign_max_iou(
     gt_index = np.full(len(anchors), NEGATIVE, np.int64)
     quality = np.zeros(len(anchors))
     for rows, columns in by_class(group, objects):
-        part = objects.anchors if rows is None else objects.anchors[rows]
-        found = overlapping_pairs(part, objects.boxes[columns], overlap)
+        part = rows_of(objects.anchors, rows)
+        found = overlapping_pairs(part, rows_of(objects.boxes, columns), overlap)
         anchor = found.anchor if rows is None else rows[found.anchor]
         pairs = Pairs(anchor, columns[found.gt], found.value)
         best = pairs[best_of_each(pairs.anchor, -pairs.value, pairs.gt)]

@@ -52,10 +52,19 @@ def overlapping_pairs(anchors: Tensor, boxes: Tensor, overlap: str) -> Pairs:
     parts = []
     for start in range(0, len(anchors), rows):
         matrix = overlaps_of(anchors[start : start + rows], boxes, overlap)
-        where = matrix.nonzero()
-        values = matrix[where[:, 0], where[:, 1]]
-        parts.append((where[:, 0].cpu().numpy() + start, where[:, 1].cpu().numpy(), values.cpu().numpy()))
+        place, values = _above_zero(matrix.reshape(-1))
+        parts.append((place // len(boxes) + start, place % len(boxes), values))
     return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _above_zero(flat: Tensor) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Places and values of what is above 0, on the CPU."""
+    if flat.device.type == "cpu":
+        # NumPy's, since torch's thread pool costs milliseconds where the cores are busy
+        place = np.flatnonzero(flat.numpy() > 0)
+        return place, flat.numpy()[place]
+    found = (flat > 0).nonzero()[:, 0]
+    return found.cpu().numpy(), flat[found].cpu().numpy()
 
 
 def pair_overlap(objects: Objects, anchor: Tensor, gt: Tensor, overlap: str) -> Tensor:
@@ -122,7 +131,7 @@ def give_to_the_left_out(gt_index: NDArray[np.int64], pairs: Pairs, objects: NDA
         pairs: by anchor, of positive value.
         objects: all of them.
     """
-    left_out = np.setdiff1d(objects, gt_index)
+    left_out = np.setdiff1d(objects, gt_index[gt_index >= 0])
     pairs = pairs[np.isin(pairs.gt, left_out)]
     pairs = pairs[np.lexsort((pairs.anchor, -pairs.value, pairs.gt))]
     starts = np.searchsorted(pairs.gt, left_out)
