@@ -38,7 +38,7 @@ def gathered_heatmap_focal_loss(
 
     Args:
         logits: (B, C, H, W).
-        heatmap: (B, C, H, W) in [0, 1]; 1 at the objects' cells.
+        heatmap: (B, C, H, W) in [0, 1]; 1 at the objects' cells; no gradient flows into it.
         cell_index: (B, M) int64, row * W + column.
         class_index: (B, M) int64.
         mask: (B, M) bool, the slots that hold an object; the others may hold anything.
@@ -55,7 +55,7 @@ def gathered_heatmap_focal_loss(
     """
     _check(logits, heatmap, cell_index, class_index, mask)
     check_choice("reduction", reduction, ("none", "mean", "sum"))
-    x, y = in_float32(logits, heatmap)
+    x, y = in_float32(logits, heatmap.detach())
     negative = -((1 - y) ** beta) * torch.exp(alpha * functional.logsigmoid(x)) * functional.logsigmoid(-x)
     flat = torch.where(mask, class_index * (logits.shape[2] * logits.shape[3]) + cell_index, 0)
     at_objects = x.flatten(1).gather(1, flat)

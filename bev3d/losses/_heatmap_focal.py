@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bev3d._check import check_choice
+from bev3d.losses._inputs import check_unit_interval
 from bev3d.losses._module import LossModule
 from bev3d.losses._reduce import Reduction, reduce_loss
 from bev3d_ops.reference._focal import focal_loss, focal_slope
@@ -44,7 +45,7 @@ def heatmap_focal_loss(
         Shape of ``logits`` or 0-dim; float32 for half precision, in which nothing is computed.
 
     Raises:
-        ValueError: shapes that differ, a negative exponent, an unknown reduction.
+        ValueError: shapes that differ, a heatmap outside [0, 1] (CPU), a negative exponent, an unknown reduction.
         TypeError: logits or heatmap that are not floating point.
     """
     _check(logits, heatmap, alpha, beta)
@@ -53,6 +54,8 @@ def heatmap_focal_loss(
         real = torch.float64 if logits.dtype == torch.float64 else torch.float32
         return reduce_loss(focal_loss(logits.to(real), heatmap.detach().to(real), alpha, beta), reduction)
     loss = _fused(logits, heatmap.detach(), float(alpha), float(beta), reduction != "none")
+    if loss.device.type == "cpu" and not torch.compiler.is_compiling() and bool(loss.detach().isnan().any()):
+        check_unit_interval("heatmap", heatmap.detach())  # the kernel gives NaN there: a look at the result is enough
     return loss / max(logits.numel(), 1) if reduction == "mean" else loss
 
 

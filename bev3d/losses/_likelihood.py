@@ -154,6 +154,7 @@ def _prepare(
     real, wanted, s = in_float32(pred, target, log_scale)
     known = ~wanted.isnan()
     difference = torch.where(known, real, 0.0) - torch.where(known, wanted, 0.0)
+    s = torch.where(known, s, 0.0)
     # the value of the bound, and the gradient as if s were there
     bounded = s + (s.clamp(min=least) - s).detach()
     return difference, bounded, known

@@ -216,3 +216,16 @@ def test_bad_input(arguments: tuple, options: dict, error: type[Exception], text
 def test_a_weight_that_does_not_broadcast() -> None:
     with pytest.raises(ValueError, match="weight: expected a shape that broadcasts"):
         HeatmapFocalLoss()(X, X, weight=torch.ones(4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+def test_a_heatmap_outside_its_range_is_named(dtype: torch.dtype, reduction: Any) -> None:
+    logits, heatmap = torch.zeros(300, dtype=dtype), torch.zeros(300, dtype=dtype)
+    for wrong in (2.0, -1.0):
+        heatmap[137] = wrong
+        with pytest.raises(ValueError, match=rf"heatmap.*\[0, 1\].*{wrong:g}"):
+            heatmap_focal_loss(logits, heatmap, reduction=reduction)
+    heatmap[137] = 1.0
+    logits[5] = torch.nan
+    assert heatmap_focal_loss(logits, heatmap, reduction="sum").isnan(), "a diverged prediction shows, and is no error"

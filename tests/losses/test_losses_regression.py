@@ -85,3 +85,12 @@ def test_a_scale_below_the_bound_stays_finite_and_can_come_back() -> None:
 def test_bad_input_is_named(call: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()  # type: ignore[operator]
+
+
+def test_a_nan_scale_at_an_unknown_component_leaves_no_nan_behind() -> None:
+    pred, scale = torch.zeros(2, requires_grad=True), torch.tensor([torch.nan, 0.0], requires_grad=True)
+    loss = laplace_nll_loss(pred, torch.tensor([torch.nan, 1.0]), scale)
+    loss.sum().backward()
+    assert loss[0] == 0
+    assert pred.grad.isfinite().all()
+    assert scale.grad.isfinite().all()

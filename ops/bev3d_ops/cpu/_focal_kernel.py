@@ -26,7 +26,7 @@ _LOG2_E, _LN2_HIGH, _LN2_LOW = _f(1.44269504), _f(0.693359375), _f(-2.12194440e-
 _E2, _E3, _E4, _E5, _E6 = _f(0.499999920), _f(0.166664192), _f(0.0416682318), _f(0.00837489834), _f(0.00138367422)
 _L0, _L1, _L2, _L3, _L4 = _f(0.99999996988), _f(-0.499994931), _f(0.333190967), _f(-0.248429817), _f(0.191060050)
 _L5, _L6, _L7, _L8 = _f(-0.136632425), _f(0.0782259175), _f(-0.0295052199), _f(0.00523269003)
-_0, _1, _2, _ROUND, _LARGEST = _f(0), _f(1), _f(2), _f(0.5), _f(87)
+_0, _1, _2, _ROUND, _LARGEST, _NAN = _f(0), _f(1), _f(2), _f(0.5), _f(87), _f(math.nan)
 _LOW_15, _INFINITE_HALF, _INFINITE = np.uint32(0x7FFF), np.uint32(0x7C00), np.uint32(0x7F800000)
 _HALF_TO_FLOAT = _f(2.0**112)  # between the biases of the exponents
 
@@ -158,6 +158,7 @@ def _value_and_slope(x, y):
     p, q = (large, small) if z > _0 else (small, large)
     rest = (_1 - y) * (_1 - y)
     weight = _1 if positive else rest * rest
+    weight = weight if abs(y - _ROUND) <= _ROUND else _NAN  # no target of a heatmap: what it gives must be seen
     scaled = weight * p * p
     slope = scaled * (p + _2 * q * softplus)
     return scaled * softplus, -slope if positive else slope
@@ -188,5 +189,6 @@ def _any_value_and_slope(x, y, alpha, beta):
     p, q = (1 / (1 + e), e / (1 + e)) if z > 0 else (e / (1 + e), 1 / (1 + e))
     softplus = (z if z > 0 else 0.0) + math.log1p(e)
     scaled = (1.0 if positive else (1 - y) ** beta) * p**alpha
+    scaled = scaled if abs(y - 0.5) <= 0.5 else math.nan
     slope = scaled * (p + alpha * q * softplus)
     return scaled * softplus, -slope if positive else slope
