@@ -12,7 +12,7 @@ __all__ = ["run"]
 
 @dataclass(frozen=True)
 class Options:
-    """Which loss should a box be trained with? Boxes from many starts go down every loss; about two minutes."""
+    """Which loss should a box be trained with? Boxes from many starts go down every loss; about a minute."""
 
     out: Path
     """Folder for lab.md, and lab/ with pictures and numbers."""

@@ -44,7 +44,7 @@ def convergence_figure(losses: Records) -> Figure:
     panel = (WIDTH - MARGIN) / max(len(families), 1)
     lowest = min((_floor(loss) for loss in losses.values()), default=_LOWEST)
     for i, family in enumerate(families):
-        box = (MARGIN + i * panel, height - 0.62 - CURVES, panel - 1.5, CURVES)
+        box = (MARGIN + i * panel, height - 0.62 - CURVES, panel - 1.58, CURVES)
         _curves(_axes(figure, box, theme), losses, family, lowest, theme, first=i == 0)
     top = height - 0.62 - CURVES - 0.72
     _heading(
@@ -128,8 +128,7 @@ def _map(axes: Axes, loss: Mapping[str, Any], theme: Theme) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patches import Circle, Rectangle
 
-    colours = LinearSegmentedColormap.from_list("error", [theme.heat[0], *theme.heat[1:]])
-    colours.set_bad(theme.background)
+    colours = LinearSegmentedColormap.from_list("error", theme.heat).with_extremes(bad=theme.background)
     values = np.array([[np.nan if v is None else v for v in row] for row in loss["map"]], dtype=float)
     edge = RADIUS * len(values) / max(len(values) - 1, 1)
     image = axes.imshow(values, cmap=colours, vmin=0, vmax=1, origin="lower", extent=(-edge, edge, -edge, edge))

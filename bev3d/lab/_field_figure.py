@@ -28,6 +28,7 @@ SHOWN = ("iou", "giou", "diou", "eiou", "rdiou", "gwd", "kld", "probiou", "corne
 COLUMNS = 5
 WIDTH, LEFT, CELL, YAW = 11.0, 1.15, 1.72, 1.0
 BLOCK = 0.34 + 2 * (CELL + 0.12) + YAW + 0.5
+YAW_LINES: tuple[tuple[str, Any], ...] = ((LINES["light"][1], "-"), (LINES["light"][7], (0, (3, 2))))
 AWAY, SIDEWAYS, TOWARDS, NOTHING = "#e8893a", "#fbfbfb", "#8ec1e8", "#c4cad1"
 
 
@@ -49,7 +50,7 @@ def field_figure(losses: Records) -> Figure:
     for i, loss in enumerate(chosen):
         top = height - 0.36 - (i // COLUMNS) * BLOCK
         left = LEFT + (i % COLUMNS) * (CELL + 0.22)
-        _column(figure, loss, left, top, theme, first=i % COLUMNS == 0, key=i == 0)
+        _column(figure, loss, left, top, theme, first=i % COLUMNS == 0)
     for block in range(blocks):
         _row_names(figure, height - 0.36 - block * BLOCK, theme)
     _key(figure, theme)
@@ -64,9 +65,7 @@ def _axes(figure: Figure, left: float, top: float, high: float, theme: Theme) ->
     return axes
 
 
-def _column(
-    figure: Figure, loss: Mapping[str, Any], left: float, top: float, theme: Theme, *, first: bool, key: bool
-) -> None:
+def _column(figure: Figure, loss: Mapping[str, Any], left: float, top: float, theme: Theme, *, first: bool) -> None:
     from matplotlib.patches import Rectangle
 
     top -= 0.34
@@ -84,7 +83,7 @@ def _column(
     size.set_xticks(*ticks)
     size.set_yticks(*ticks)
     yaw = _axes(figure, left, top - 2 * CELL - 0.44, YAW, theme)
-    _yaw(yaw, loss["fields"], theme, key=key)
+    _yaw(yaw, loss["fields"], theme)
     for axes in (place, size, yaw):
         if not first:
             axes.tick_params(labelleft=False)
@@ -99,45 +98,42 @@ def _plane(axes: Axes, field: Floats, reach: float, theme: Theme) -> None:
     strength = np.linalg.norm(field, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosine = -(field[..., 0] * x + field[..., 1] * y) / (strength * np.hypot(x, y))
-    colours = LinearSegmentedColormap.from_list("pull", [AWAY, SIDEWAYS, TOWARDS])
-    colours.set_bad(NOTHING)
+    colours = LinearSegmentedColormap.from_list("pull", [AWAY, SIDEWAYS, TOWARDS]).with_extremes(bad=NOTHING)
     weak = strength < WEAK
     cosine[~weak & ~np.isfinite(cosine)] = 1.0  # on the target
     cosine[weak] = np.nan
     edge = reach * len(at) / (len(at) - 1)
     axes.imshow(cosine, cmap=colours, vmin=-1, vmax=1, origin="lower", extent=(-edge, edge, -edge, edge))
-    step = max(1, (len(at) - 1) // 8)
-    some = (slice(None, None, step), slice(None, None, step))
+    step = max(1, round((len(at) - 1) / 7))
+    every = slice((len(at) // 2) % step, None, step)  # the middle row and column are among them
+    some = (every, every)
     shown = ~weak[some] & (np.hypot(x, y)[some] > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         unit = field[some] / strength[some][..., None]
     axes.quiver(
         x[some][shown], y[some][shown], unit[shown][:, 0], unit[shown][:, 1],
-        color=theme.text, angles="xy", pivot="mid", scale=11, width=0.009, headwidth=4.5, headlength=4.5,
+        color=theme.text, angles="xy", pivot="mid", scale=9, width=0.011, headwidth=4.2, headlength=4.2,
     )  # fmt: skip
 
 
-def _yaw(axes: Axes, fields: Mapping[str, Any], theme: Theme, *, key: bool) -> None:
+def _yaw(axes: Axes, fields: Mapping[str, Any], theme: Theme) -> None:
     pull, square = np.array(fields["yaw"]), np.array(fields["yaw_square"])
     largest = max(float(np.abs(pull).max()), 1e-12)
     at = np.linspace(-180, 180, len(pull))
     for start, low in ((-180, -1.25), (-90, 0), (0, -1.25), (90, 0)):
         axes.fill_between([start, start + 90], low, low + 1.25, color=TOWARDS, alpha=0.35, lw=0)
     axes.axhline(0, color=theme.muted, lw=0.6)
-    axes.plot(at, square / largest, color=LINES["light"][7], lw=1.6, ls=(0, (3, 1.2)))
-    axes.plot(at, pull / largest, color=LINES["light"][1], lw=1.6)
+    for values, (colour, style) in zip((pull, square), YAW_LINES, strict=True):
+        axes.plot(at, values / largest, color=colour, lw=1.6, ls=style)
     axes.set(xlim=(-180, 180), ylim=(-1.25, 1.25))
     axes.set_xticks([-90, 0, 90], ["-90°", "0°", "90°"])
     axes.set_yticks([-1, 0, 1])
-    if key:
-        axes.text(0.03, 0.05, "2:1", color=LINES["light"][1], fontsize=7.5, transform=axes.transAxes, weight="bold")
-        axes.text(0.97, 0.05, "square", color=LINES["light"][7], fontsize=7.5, transform=axes.transAxes, ha="right")
 
 
 def _row_names(figure: Figure, top: float, theme: Theme) -> None:
     width, height = figure.get_size_inches()
     rows = (
-        (0.34 + CELL / 2, "place", f"of the centre;\nright size,\nturned {math.degrees(TURNED):.0f}°"),
+        (0.34 + CELL / 2, "place", f"the centre;\nright size,\nturned {math.degrees(TURNED):.0f}°"),
         (0.34 + 0.22 + 1.5 * CELL, "size", f"l/l* across,\nw/w* up;\n{APART:g} apart"),
         (0.34 + 0.44 + 2 * CELL + YAW / 2, "yaw", "error across,\npull up"),
     )
@@ -148,6 +144,7 @@ def _row_names(figure: Figure, top: float, theme: Theme) -> None:
 
 
 def _key(figure: Figure, theme: Theme) -> None:
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
     width, height = figure.get_size_inches()
@@ -156,9 +153,13 @@ def _key(figure: Figure, theme: Theme) -> None:
         (TOWARDS, "towards the target"),
         (SIDEWAYS, "sideways"),
         (AWAY, "away from it"),
-        (NOTHING, f"no gradient to speak of (below {WEAK:g})"),
+        (NOTHING, f"hardly any gradient (below {WEAK:g})"),
     ):
         box = ((x / width, 0.2 / height), 0.2 / width, 0.14 / height)
         figure.add_artist(Rectangle(*box, fc=colour, ec=theme.grid, lw=0.6))
         figure.text((x + 0.27) / width, 0.27 / height, text, color=theme.muted, fontsize=8, va="center")
-        x += 0.27 + 0.068 * len(text) + 0.35
+        x += 0.27 + 0.068 * len(text) + 0.3
+    for colour, style, text in ((*YAW_LINES[0], "2:1"), (*YAW_LINES[1], "square")):
+        figure.add_artist(Line2D([x / width, (x + 0.3) / width], [0.27 / height] * 2, color=colour, ls=style, lw=1.6))
+        figure.text((x + 0.37) / width, 0.27 / height, text, color=theme.muted, fontsize=8, va="center")
+        x += 0.85

@@ -56,7 +56,7 @@ def gradient_fields(loss: LabLoss, points: int, turns: int) -> dict[str, Any]:
 
 
 def pull_share(field: Floats, reach: float) -> dict[str, float]:
-    """Shares of a plane's points, but the target, where the pull is weak, and where it leads away (more than 90° off the target)."""
+    """Shares of a plane's points, but the target: where the pull is weak, and where it leads away (by over 90°)."""
     towards = -_grid(reach, len(field))
     off = np.linalg.norm(towards, axis=-1) > 0
     towards, pull = towards[off], field.reshape(-1, 2)[off]

@@ -17,8 +17,8 @@ Records = Mapping[str, Mapping[str, Any]]
 
 _PAGE = """# The regression laboratory
 
-Which loss should a box be trained with? Written by `bev3d lab --out docs` in one to three minutes on two cores, none of it
-by hand; every number is in [lab/lab.json](lab/lab.json).
+Which loss should a box be trained with? Written by `bev3d lab --out docs`, in about a minute on two idle cores,
+none of it by hand; every number is in [lab/lab.json](lab/lab.json).
 
 {quick}{verdict}
 
@@ -50,9 +50,9 @@ all, the loss trembles around the target until the step size falls: its gradient
 ## How wrong at the end
 
 Starts anywhere; medians but for the mean. Centre in roots of the target's area; size the worse of length and width;
-size and yaw without the swapped. *Swapped*: of those that reach IoU 0.9, turned by about 90° with length and width exchanged, the same
-rectangle with another heading; *backwards*: heading off by more than 90°. *Agreement*: rank correlation of loss and
-1 - IoU over the boxes that start near; 1: the loss orders nearly right boxes as IoU does.
+size and yaw without the swapped. *Swapped*: of those that reach IoU 0.9, turned by about 90° with length and width
+exchanged, the same rectangle with another heading; *backwards*: heading off by more than 90°. *Agreement*: rank
+correlation of loss and 1 - IoU over the boxes that start near; 1: the loss orders nearly right boxes as IoU does.
 
 {errors}
 

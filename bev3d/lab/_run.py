@@ -28,7 +28,8 @@ from bev3d.viz import save_figure
 __all__ = ["run_lab"]
 
 STEPS, QUICK_STEPS = 200, 60
-DIGITS, FIELD_DIGITS = 4, 2
+DIGITS, PLANE_DIGITS = 4, 2
+PLANES = ("place", "size")
 
 
 def run_lab(
@@ -109,7 +110,11 @@ def _one_thread() -> Iterator[None]:
 
 
 def _compact(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: _rounded(part, FIELD_DIGITS if key == "fields" else DIGITS) for key, part in record.items()}
+    """Four digits; two in the planes of the gradient fields, which are most of the numbers and only a picture."""
+    fields = {
+        name: _rounded(field, PLANE_DIGITS if name in PLANES else DIGITS) for name, field in record["fields"].items()
+    }
+    return {**_rounded(record, DIGITS), "fields": fields}
 
 
 def _rounded(value: Any, digits: int) -> Any:

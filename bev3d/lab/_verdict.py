@@ -82,7 +82,7 @@ def _swapped(losses: list[Loss]) -> str:
     often = _where(losses, lambda loss: (loss["kinds"][ANYWHERE]["sides_swapped"] or 0) >= MANY)
     if not often:
         return ""
-    instead = f" {joined(never)} never do this." if never else ""
+    instead = f" {joined(never)} hardly ever do." if never else ""
     return (
         f"**Length and width exchanged**: from any yaw, {joined(often)} end in the right rectangle with "
         f"the wrong side as its front in over {percent(MANY)} of the cases that reach it.{instead}"
