@@ -26,17 +26,17 @@ LISTED = 50  # findings of a kind that the JSON names
 
 # flaw -> head of its column
 COLUMNS: Mapping[str, str] = {
-    "out_of_range": "out of range",
-    "out_of_range_z": "(by z alone)",
-    "too_few_points": "too few points",
+    "out_of_range": "outside",
+    "out_of_range_z": "outside by z",
+    "too_few_points": "few points",
     "over_max_objects": "over max",
     "collided": "collided",
     "without_points": "no points",
     "min_radius": "min radius",
     "non_finite": "non-finite",
-    "size_outlier": "size outlier",
+    "size_outlier": "odd size",
     "duplicate": "duplicate",
-    "yaw_against_velocity": "yaw against v",
+    "yaw_against_velocity": "odd yaw",
 }
 
 
@@ -161,7 +161,7 @@ class AuditReport:
         """Headers and rows of the table: classes with boxes, then the total; columns with something in them."""
         counts = self.boxes.counts()
         shown = [flaw for flaw in COLUMNS if counts["total"][flaw]]
-        headers = ["class", "boxes", "with target", *(COLUMNS[flaw] for flaw in shown), "max decode error"]
+        headers = ["class", "boxes", "target", *(COLUMNS[flaw] for flaw in shown), "decode error"]
         rows: list[list[object]] = []
         for name in [name for name in self.boxes.class_names if counts[name]["boxes"]] + ["total"]:
             row = counts[name]

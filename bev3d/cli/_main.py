@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": ("_demo", "everything in a few minutes on a CPU: synthetic data, targets, training, score, pictures"),
     "synth": ("_synth", "make a synthetic nuScenes or KITTI folder"),
     "audit": ("_audit", "count what a data set loses on its way into targets; a check for CI"),
+    "doctor": ("_doctor", "name the convention that boxes are in, and known defects of data and configurations"),
     "targets": ("_targets", "write heatmap and regression targets of a data set"),
     "train": ("_train", "train a detector"),
     "predict": ("_predict", "boxes of a trained detector: nuScenes submission or KITTI result files"),
