@@ -1,48 +1,28 @@
-"""The nuScenes metric through the devkit: stored numbers, empty submissions, custom splits and refusals."""
+"""The nuScenes metric: stored numbers, empty submissions, subsets, range bands and refusals."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
-from collections.abc import Callable
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from oracles.found_boxes import nothing, perfect
 from oracles.tiny_nuscenes import VERSION, tiny_nuscenes
 
-from bev3d._errors import DataFormatError, MissingPackageError
+from bev3d._errors import DataFormatError
 from bev3d.data import DETECTION_CLASSES, Detections, NuScenesDataset
 from bev3d.evaluation import evaluate_nuscenes, write_submission
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _devkit() -> None:
-    pytest.importorskip("nuscenes", reason="nuscenes-devkit is not installed")
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_nuscenes(tmp_path_factory.mktemp("tiny") / "nuscenes", samples=3, sweeps=1)
-
-
-def perfect(dataset: NuScenesDataset) -> dict[str, Detections]:
-    """The ground truth as detections, with scores that differ."""
-    found = {}
-    for i, token in enumerate(dataset.tokens):
-        sample = dataset.annotations(i)
-        known = sample.labels >= 0
-        scores = np.linspace(0.9, 0.5, known.sum())
-        found[token] = Detections(token, sample.boxes[known], scores, sample.labels[known], dataset.class_names)
-    return found
-
-
-def nothing(dataset: NuScenesDataset) -> dict[str, Detections]:
-    none = np.zeros(0, dtype=np.int64)
-    return {t: Detections(t, np.zeros((0, 9)), np.zeros(0), none, dataset.class_names) for t in dataset.tokens}
 
 
 def assert_close(ours: Any, stored: Any, path: str = "") -> None:
@@ -154,88 +134,106 @@ def test_json_and_table(root: Path, tmp_path: Path) -> None:
     assert "…" not in printed, "eighty columns are enough"
 
 
-Edit = Callable[[dict[str, Any], str], None]
+def test_neither_devkit_nor_maps_are_needed(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = tiny_nuscenes(tmp_path / "bare", samples=3, sweeps=1)
+    found = perfect(NuScenesDataset(bare, split="mini_val"))
+    expected = evaluate_nuscenes(root, VERSION, "mini_val", found)
+    for module in ("nuscenes", "pyquaternion"):
+        monkeypatch.setitem(sys.modules, module, None)
+    (bare / "maps" / "map.png").unlink()
+    assert evaluate_nuscenes(bare, VERSION, "mini_val", found) == expected
 
 
-def edit_box(key: str, value: Any) -> Edit:
-    def edit(content: dict[str, Any], token: str) -> None:
-        content["results"][token][1][key] = value
+class TestSubsets:
+    @pytest.fixture
+    def two(self, tmp_path: Path) -> Path:
+        return tiny_nuscenes(tmp_path / "two", scenes=("scene-0103", "mine"), samples=3, sweeps=1)
 
-    return edit
+    @pytest.fixture
+    def everything(self, two: Path) -> dict[str, Detections]:
+        """Right in the first scene, nothing in the second."""
+        dataset = NuScenesDataset(two, split="everything")
+        return perfect(dataset) | dict(list(nothing(dataset).items())[3:])
 
+    def test_scenes_by_name(self, two: Path, everything: dict[str, Detections], tmp_path: Path) -> None:
+        write_submission(tmp_path / "r.json", everything, dataset=NuScenesDataset(two, split="everything"))
+        for predictions in (everything, tmp_path / "r.json"):
+            first = evaluate_nuscenes(two, VERSION, ["scene-0103"], predictions)
+            second = evaluate_nuscenes(two, VERSION, ["mine"], predictions)
+            assert (first.num_samples, first.mean_ap) == (3, pytest.approx(1))
+            assert (second.num_samples, second.mean_ap) == (3, 0)
+            assert first.split == "scene-0103"
 
-def drop_key(content: dict[str, Any], token: str) -> None:
-    del content["results"][token][1]["size"]
+    def test_samples(self, two: Path, everything: dict[str, Detections], tmp_path: Path) -> None:
+        write_submission(tmp_path / "r.json", everything, dataset=NuScenesDataset(two, split="everything"))
+        tokens = list(everything)[1:4]
+        for predictions in (everything, tmp_path / "r.json"):
+            result = evaluate_nuscenes(two, VERSION, "everything", predictions, samples=tokens)
+            assert result.num_samples == 3
+            assert 0.3 < result.mean_ap < 0.9
+            car = result.per_class["car"]
+            assert (car.num_ground_truth, car.num_predictions) == (3, 2)
 
+    def test_a_subset_is_what_a_smaller_split_is(self, two: Path, everything: dict[str, Detections]) -> None:
+        tokens = list(everything)[:3]
+        part = {token: everything[token] for token in tokens}
+        expected = evaluate_nuscenes(two, VERSION, "mini_val", part)
+        subset = evaluate_nuscenes(two, VERSION, "everything", part, samples=tokens)
+        assert replace(subset, split="mini_val") == expected
 
-def drop_sample(content: dict[str, Any], token: str) -> None:
-    del content["results"][token]
-
-
-def add_sample(content: dict[str, Any], token: str) -> None:
-    content["results"]["elsewhere"] = []
-
-
-def too_many(content: dict[str, Any], token: str) -> None:
-    content["results"][token] = content["results"][token][:1] * 501
-
-
-def drop_meta(content: dict[str, Any], token: str) -> None:
-    del content["meta"]
-
-
-@pytest.mark.parametrize(
-    ("edit", "message"),
-    [
-        (drop_sample, r"expected results for all 3 samples of the split, sample TOKEN has none \(1 missing\)"),
-        (add_sample, "sample elsewhere is not among the 3 samples"),
-        (too_many, "sample TOKEN: expected at most 500 boxes, got 501"),
-        (drop_key, "sample TOKEN, box 1: missing size"),
-        (drop_meta, "expected an object with the objects 'meta' and 'results'; 'meta' is missing"),
-        (edit_box("sample_token", "other"), "sample TOKEN, box 1: expected its key as sample_token, got 'other'"),
-        (edit_box("detection_name", "lorry"), "box 1: expected a detection_name out of car, .*, got 'lorry'"),
-        (edit_box("attribute_name", "flying"), "box 1: expected an attribute_name out of .*, got 'flying'"),
-        (edit_box("translation", [0, math.nan, 0]), "TOKEN, box 1: expected 3 finite numbers as translation, got"),
-        (edit_box("velocity", [math.nan, 0]), "TOKEN, box 1: expected 2 finite numbers as velocity, got"),
-        (edit_box("velocity", [0, 0, 0]), "TOKEN, box 1: expected 2 finite numbers as velocity, got"),
-        (edit_box("size", [1, 0, 1]), "TOKEN, box 1: expected a size > 0, got"),
-        (edit_box("rotation", [0, 0, 0, 0]), "TOKEN, box 1: expected a quaternion other than 0"),
-        (edit_box("rotation", "up"), "TOKEN, box 1: expected 4 finite numbers as rotation, got up"),
-        (edit_box("detection_score", math.nan), "TOKEN, box 1: expected a finite detection_score, got nan"),
-    ],
-)
-def test_bad_submissions_name_the_sample(root: Path, tmp_path: Path, edit: Edit, message: str) -> None:
-    dataset = NuScenesDataset(root, split="mini_val")
-    path = tmp_path / "results.json"
-    write_submission(path, perfect(dataset), dataset=dataset)
-    content = json.loads(path.read_text())
-    token = dataset.tokens[1]
-    edit(content, token)
-    path.write_text(json.dumps(content))
-    with pytest.raises(DataFormatError, match=r"results\.json.*" + message.replace("TOKEN", token)):
-        evaluate_nuscenes(root, VERSION, "mini_val", path)
+    def test_refusals(self, two: Path, everything: dict[str, Detections], tmp_path: Path) -> None:
+        with pytest.raises(DataFormatError, match=r"expected tokens out of the 6 of split .*, nowhere is none"):
+            evaluate_nuscenes(two, VERSION, "everything", everything, samples=["nowhere"])
+        with pytest.raises(DataFormatError, match=r"samples: expected tokens .*, got none"):
+            evaluate_nuscenes(two, VERSION, "everything", everything, samples=[])
+        with pytest.raises(DataFormatError, match="scene-7"):
+            evaluate_nuscenes(two, VERSION, ["scene-7"], everything)
+        strange = everything | {"nowhere": replace(next(iter(everything.values())), token="nowhere")}
+        with pytest.raises(ValueError, match=r"nowhere.*not a sample"):
+            evaluate_nuscenes(two, VERSION, ["mine"], strange)
+        few = {token: everything[token] for token in list(everything)[:5]}
+        with pytest.raises(ValueError, match=f"{list(everything)[5]} has none"):
+            evaluate_nuscenes(two, VERSION, ["mine"], few)
 
 
-def test_files_that_are_no_submission(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataFormatError, match=r"absent\.json: no such submission"):
-        evaluate_nuscenes(root, VERSION, "mini_val", tmp_path / "absent.json")
-    (tmp_path / "half.json").write_text('{"meta": {}, "results": {')
-    with pytest.raises(DataFormatError, match=r"half\.json: expected a submission in JSON"):
-        evaluate_nuscenes(root, VERSION, "mini_val", tmp_path / "half.json")
+class TestRangeBands:
+    def test_bands_part_the_boxes(self, root: Path) -> None:
+        found = perfect(NuScenesDataset(root, split="mini_val"))
+        bands = ((0, 8), (8, 14), (14, 60))
+        result = evaluate_nuscenes(root, VERSION, "mini_val", found, range_bands_m=bands)
+        assert list(result.by_range) == list(bands)
+        for name, one in result.per_class.items():
+            parts = [band.per_class[name] for band in result.by_range.values()]
+            assert sum(part.num_ground_truth for part in parts) == one.num_ground_truth
+            assert sum(part.num_predictions for part in parts) == one.num_predictions
+        assert all(band.present_class_mean_ap == pytest.approx(1) for band in result.by_range.values())
+        content = json.loads(result.to_json())
+        assert list(content["by_range"]) == ["0-8 m", "8-14 m", "14-60 m"]
+        assert "by_range" not in json.loads(evaluate_nuscenes(root, VERSION, "mini_val", found).to_json())
+
+    def test_a_band_says_where_it_fails(self, root: Path) -> None:
+        dataset = NuScenesDataset(root, split="mini_val", frame="level")
+        found = {}
+        for token, one in perfect(dataset).items():
+            near = np.hypot(one.boxes[:, 0], one.boxes[:, 1]) < 10
+            found[token] = Detections(token, one.boxes[near], one.scores[near], one.labels[near], one.class_names)
+        bands = ((0, 8), (12, 60))  # the LiDAR stands a metre before the vehicle's origin
+        result = evaluate_nuscenes(root, VERSION, "mini_val", found, frame="level", range_bands_m=bands)
+        near_band, far_band = result.by_range.values()
+        assert near_band.present_class_mean_ap == pytest.approx(1)
+        assert far_band.present_class_mean_ap == 0
+
+    @pytest.mark.parametrize("band", [(5, 5), (-1, 3), (6, 2), (0, math.nan), (1, 2, 3)])
+    def test_impossible_bands(self, root: Path, band: Any) -> None:
+        with pytest.raises(ValueError, match="range_bands_m: expected pairs of distances"):
+            evaluate_nuscenes(root, VERSION, "mini_val", {}, range_bands_m=[band])
 
 
-def test_a_folder_the_devkit_cannot_load(root: Path, tmp_path: Path) -> None:
-    broken = tiny_nuscenes(tmp_path / "broken", samples=2, sweeps=1)
-    (broken / "maps" / "map.png").unlink()
-    found = nothing(NuScenesDataset(broken, split="mini_val"))
-    with pytest.raises(DataFormatError, match=r"v1\.0-mini: the devkit cannot load it"):
-        evaluate_nuscenes(broken, VERSION, "mini_val", found)
-    (broken / VERSION).rename(broken / "v1.0-other")
-    with pytest.raises(DataFormatError, match=r"refused by the devkit|cannot load it"):
-        evaluate_nuscenes(broken, "v1.0-other", "mini_val", found)
-
-
-def test_without_the_devkit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "nuscenes", None)
-    with pytest.raises(MissingPackageError, match=r"the nuScenes metric needs .* pip install 'bev3d\[nuscenes\]'"):
-        evaluate_nuscenes(root, VERSION, "mini_val", {})
+def test_curves_as_json(root: Path, tmp_path: Path) -> None:
+    result = evaluate_nuscenes(root, VERSION, "mini_val", perfect(NuScenesDataset(root, split="mini_val")))
+    text = result.curves_to_json(tmp_path / "curves.json")
+    assert (tmp_path / "curves.json").read_text() == text
+    curves = json.loads(text)
+    assert len(curves) == 40
+    assert curves["car:0.5"]["precision"] == [1.0] * 101
+    assert set(map(len, curves["barrier:4.0"].values())) == {101}

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bev3d._errors import DataFormatError
-from bev3d.data.nuscenes import DETECTION_CLASSES
+from bev3d.data import DETECTION_CLASSES
 from bev3d.evaluation.nuscenes._attributes import ATTRIBUTE_NAMES
 
-__all__ = ["MAX_BOXES", "check_results", "load_results"]
+__all__ = ["MAX_BOXES", "check_boxes", "check_count", "check_results", "check_tokens"]
 
 MAX_BOXES = 500
 _LENGTHS = {"translation": 3, "size": 3, "rotation": 4, "velocity": 2}
-
-Results = dict[str, list[dict[str, Any]]]
-
-
-def load_results(path: Path) -> Results:
-    """``results`` of a submission file.
-
-    Raises:
-        DataFormatError: no such file, no JSON, or not the object with ``meta`` and ``results`` that it should be.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise DataFormatError(f"{path}: no such submission") from None
-    except ValueError as error:
-        raise DataFormatError(f"{path}: expected a submission in JSON, got {error}") from None
-    for key in ("meta", "results"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), dict):
-            raise DataFormatError(
-                f"{path}: expected an object with the objects 'meta' and 'results'; {key!r} is missing"
-            )
-    results: Results = content["results"]
-    return results
+_KEYS = ("sample_token", *_LENGTHS, "detection_name", "detection_score", "attribute_name")
 
 
 def check_results(where: str, results: Mapping[str, Any], tokens: Sequence[str]) -> None:
@@ -51,38 +27,56 @@ def check_results(where: str, results: Mapping[str, Any], tokens: Sequence[str])
 
     Raises:
         DataFormatError: a sample missing or unknown, more than 500 boxes, a box under another sample's key, an unknown
-            class or attribute, a number that is not finite, a size that is not positive. The text names the sample.
+            class or attribute, a number that is not finite, a size that is not positive, a score outside [0, 1]. The
+            text names sample and field.
     """
-    split = set(tokens)
-    for token in tokens:
-        if token not in results:
-            missing = sum(other not in results for other in tokens)
-            raise DataFormatError(
-                f"{where}: expected results for all {len(tokens)} samples of the split, "
-                f"sample {token} has none ({missing} missing); a sample without boxes needs an empty list"
-            )
+    check_tokens(where, list(results), tokens)
     for token, boxes in results.items():
-        if token not in split:
-            raise DataFormatError(f"{where}: sample {token} is not among the {len(tokens)} samples of the split")
-        if not isinstance(boxes, list):
-            raise DataFormatError(f"{where}, sample {token}: expected a list of boxes, got {type(boxes).__name__}")
-        if len(boxes) > MAX_BOXES:
-            raise DataFormatError(f"{where}, sample {token}: expected at most {MAX_BOXES} boxes, got {len(boxes)}")
-        for i, box in enumerate(boxes):
-            _check_box(f"{where}, sample {token}, box {i}", token, box)
+        check_boxes(f"{where}, sample {token}", token, boxes)
+
+
+def check_tokens(where: str, found: Sequence[str], tokens: Sequence[str], others: Collection[str] = ()) -> None:
+    """Raise unless ``found`` holds each of ``tokens`` once, and beside them only ``others``."""
+    there: set[str] = set()
+    for token in found:
+        if token in there:
+            raise DataFormatError(f"{where}: sample {token} appears twice")
+        there.add(token)
+    missing = [token for token in tokens if token not in there]
+    if missing:
+        raise DataFormatError(
+            f"{where}: expected results for all {len(tokens)} samples of the split, "
+            f"sample {missing[0]} has none ({len(missing)} missing); a sample without boxes needs an empty list"
+        )
+    for token in there.difference(tokens).difference(others) if len(there) > len(tokens) else ():
+        raise DataFormatError(f"{where}: sample {token} is not among the {len(tokens)} samples of the split")
+
+
+def check_count(where: str, count: int) -> None:
+    """Raise where a sample has more boxes than the benchmark takes."""
+    if count > MAX_BOXES:
+        raise DataFormatError(f"{where}: expected at most {MAX_BOXES} boxes, got {count}")
+
+
+def check_boxes(where: str, token: str, boxes: Any) -> None:
+    """Raise unless ``boxes`` is a list of sound boxes of this sample; ``where`` names the sample."""
+    if not isinstance(boxes, list):
+        raise DataFormatError(f"{where}: expected a list of boxes, got {type(boxes).__name__}")
+    check_count(where, len(boxes))
+    for i, box in enumerate(boxes):
+        _check_box(f"{where}, box {i}", token, box)
 
 
 def _check_box(where: str, token: str, box: Any) -> None:
-    keys = ("sample_token", *_LENGTHS, "detection_name", "detection_score", "attribute_name")
-    if not isinstance(box, dict) or any(key not in box for key in keys):
-        missing = [key for key in keys if not isinstance(box, dict) or key not in box]
+    if not isinstance(box, dict) or any(key not in box for key in _KEYS):
+        missing = [key for key in _KEYS if not isinstance(box, dict) or key not in box]
         raise DataFormatError(f"{where}: missing {', '.join(missing)}")
     if box["sample_token"] != token:
         raise DataFormatError(f"{where}: expected its key as sample_token, got {box['sample_token']!r}")
     if box["detection_name"] not in DETECTION_CLASSES:
         expected = ", ".join(DETECTION_CLASSES)
         raise DataFormatError(f"{where}: expected a detection_name out of {expected}, got {box['detection_name']!r}")
-    if box["attribute_name"] and box["attribute_name"] not in ATTRIBUTE_NAMES:
+    if box["attribute_name"] not in ("", *ATTRIBUTE_NAMES):
         expected = ", ".join(sorted(ATTRIBUTE_NAMES))
         raise DataFormatError(
             f"{where}: expected an attribute_name out of {expected} or '', got {box['attribute_name']!r}"
@@ -95,9 +89,19 @@ def _check_box(where: str, token: str, box: Any) -> None:
         raise DataFormatError(f"{where}: expected a size > 0, got {box['size']}")
     if not any(box["rotation"]):
         raise DataFormatError(f"{where}: expected a quaternion other than 0 as rotation, got {box['rotation']}")
-    if not _is_finite(box["detection_score"]):
-        raise DataFormatError(f"{where}: expected a finite detection_score, got {box['detection_score']}")
+    score = box["detection_score"]
+    if not _is_finite(score):
+        raise DataFormatError(f"{where}: expected a finite detection_score, got {score}")
+    if not 0 <= score <= 1:
+        raise DataFormatError(f"{where}: expected a detection_score in [0, 1], got {score}")
+    if not isinstance(box.get("num_pts", 0), int):
+        raise DataFormatError(f"{where}: expected a whole number as num_pts, got {box['num_pts']!r}")
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False

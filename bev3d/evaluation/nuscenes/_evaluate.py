@@ -1,131 +1,108 @@
-"""The official nuScenes metric, computed by the unmodified devkit."""
+"""The official nuScenes metric."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
-from bev3d._errors import DataFormatError, require
-from bev3d.data import DETECTION_CLASSES, Detections, NuScenesDataset, NuScenesTables
+from bev3d._errors import DataFormatError
+from bev3d.data import Detections, NuScenesDataset, NuScenesTables
 from bev3d.data.nuscenes import sample_tokens
-from bev3d.evaluation.nuscenes._check import check_results, load_results
-from bev3d.evaluation.nuscenes._result import TP_ERRORS, ClassResult, NuScenesResult
-from bev3d.evaluation.nuscenes._submission import detections_to_results
+from bev3d.evaluation.nuscenes._columns import BoxColumns
+from bev3d.evaluation.nuscenes._filter import keep_what_counts
+from bev3d.evaluation.nuscenes._protocol import OFFICIAL_SPLITS
+from bev3d.evaluation.nuscenes._read import read_boxes
+from bev3d.evaluation.nuscenes._result import NuScenesResult
+from bev3d.evaluation.nuscenes._submission import detections_to_columns
+from bev3d.evaluation.nuscenes._summary import evaluate_boxes
+from bev3d.evaluation.nuscenes._truth import GroundTruth, read_truth
 
-__all__ = ["evaluate_nuscenes"]
-
-PURPOSE = "the nuScenes metric"
+__all__ = ["evaluate_nuscenes", "score_predictions"]
 
 
 def evaluate_nuscenes(
     dataroot: str | os.PathLike[str],
     version: str,
-    split: str,
+    split: str | Sequence[str],
     predictions: str | os.PathLike[str] | Mapping[str, Detections],
     *,
     frame: Literal["lidar", "level"] = "lidar",
+    samples: Sequence[str] | None = None,
+    range_bands_m: Sequence[tuple[float, float]] = (),
+    tables: NuScenesTables | None = None,
 ) -> NuScenesResult:
-    """Score a submission with ``detection_cvpr_2019`` of nuscenes-devkit.
+    """Score a submission with ``detection_cvpr_2019``, to the last bit as nuscenes-devkit 1.2.0 does on this machine.
 
-    The devkit's own functions load, filter, match and average; only its printing is silenced, and the case without
-    any prediction, in which its filter gives up, is let through.
+    No devkit is needed. What it cannot do: a submission without any box scores 0, and any scenes or samples will do.
 
     Args:
         dataroot: folder with the tables' folder.
         version: name of the tables' folder, such as ``"v1.0-mini"``.
-        split: a split of the devkit, or one of ``<version>/splits.json``.
+        split: a split of the devkit, one of ``<version>/splits.json``, or names of scenes.
         predictions: a submission file, or detections by sample token.
         frame: frame of ``predictions`` where they are detections: that of the data set they were made on.
+        samples: tokens out of the split; only these are scored. Where samples or scenes are listed, predictions for
+            other samples of the tables are left out of account; otherwise they are an error.
+        range_bands_m: bands of the distance from the vehicle, such as ``(0, 20), (20, 40)``; each is scored by itself,
+            with the ground truth and the predictions whose centres lie in it, into ``by_range`` of the result.
+        tables: tables already read, to evaluate often.
 
     Raises:
-        DataFormatError: missing tables, an unknown split, a submission that does not fit; the text names the sample.
-        MissingPackageError: nuscenes-devkit is not installed.
+        DataFormatError: missing tables, an unknown split or sample, a submission that does not fit; the text names
+            sample and field.
+        ValueError: detections that do not fit their sample; a band without width.
     """
-    require("nuscenes", extra="nuscenes", purpose=PURPOSE)
-    tables = NuScenesTables(dataroot, version)
+    _check_bands(range_bands_m)
+    tables = NuScenesTables(dataroot, version) if tables is None else tables
     tokens = sample_tokens(tables, split)
+    if samples is not None:
+        tokens = _subset(tokens, samples, split)
+    listed = samples is not None or not isinstance(split, str)
+    others = frozenset(row["token"] for row in tables.rows("sample")) if listed else frozenset[str]()
     if isinstance(predictions, Mapping):
         dataset = NuScenesDataset(dataroot, version=version, split=split, frame=frame, tables=tables)
-        results = detections_to_results(predictions, dataset)
+        left_out = others.difference(tokens)
+        predictions = {token: boxes for token, boxes in predictions.items() if token not in left_out}
+        found = detections_to_columns(predictions, dataset, tokens)
     else:
-        results = load_results(Path(predictions))
-        check_results(str(predictions), results, tokens)
-    with _silence():
-        return _score(_load_devkit(dataroot, version), split, results)
+        official = isinstance(split, str) and split in OFFICIAL_SPLITS
+        # The devkit takes the samples of its own splits in the order of the file, those of others in the tables'.
+        found = read_boxes(predictions, tokens, others=others, keep_file_order=official and not listed)
+    name = split if isinstance(split, str) else ", ".join(split)
+    return score_predictions(name, read_truth(tables, tokens), found, range_bands_m)
 
 
-def _score(nusc: Any, split: str, results: dict[str, list[dict[str, Any]]]) -> NuScenesResult:
-    evaluate = require("nuscenes.eval.detection.evaluate", extra="nuscenes", purpose=PURPOSE)
-    config = require("nuscenes.eval.common.config", extra="nuscenes", purpose=PURPOSE)
-    # The constructor of DetectionEval wants a file and folders for plots, and refuses an empty submission; its steps
-    # are taken here one by one instead, in its order.
-    run = evaluate.DetectionEval.__new__(evaluate.DetectionEval)
-    run.cfg, run.verbose, run.nusc = config.config_factory("detection_cvpr_2019"), False, nusc
-    run.gt_boxes = _filtered(evaluate, nusc, _ground_truth(evaluate, nusc, split), run.cfg)
-    predicted = evaluate.EvalBoxes.deserialize(results, evaluate.DetectionBox)
-    run.pred_boxes = _filtered(evaluate, nusc, predicted, run.cfg)
-    metrics, _ = run.evaluate()
-    return _result(split, run, metrics)
+def score_predictions(
+    name: str, truth: GroundTruth, found: BoxColumns, range_bands_m: Sequence[tuple[float, float]] = ()
+) -> NuScenesResult:
+    """The metric of predictions in columns, which may be scored against the same ground truth again and again.
+
+    Args:
+        name: of the split in the result.
+        truth: of the samples.
+        found: predictions; ``sample`` indexes those of ``truth``.
+        range_bands_m: see :func:`evaluate_nuscenes`.
+    """
+
+    def score(band_m: tuple[float, float] | None) -> NuScenesResult:
+        there, seen = (keep_what_counts(b, truth.racks, truth.ego_xy, band_m) for b in (truth.boxes, found))
+        return evaluate_boxes(name, there, seen, len(truth.tokens))
+
+    return replace(score(None), by_range={(float(band[0]), float(band[1])): score(band) for band in range_bands_m})
 
 
-def _ground_truth(evaluate: Any, nusc: Any, split: str) -> Any:
-    try:
-        if evaluate.is_predefined_split(split_name=split):
-            return evaluate.load_gt(nusc, split, evaluate.DetectionBox)
-        tokens = evaluate.get_samples_of_custom_split(split_name=split, nusc=nusc)
-        return evaluate.load_gt_of_sample_tokens(nusc, tokens, evaluate.DetectionBox)
-    except (AssertionError, ValueError) as error:
-        raise DataFormatError(f"split {split!r} of {nusc.table_root}: refused by the devkit: {error}") from error
+def _check_bands(bands_m: Sequence[tuple[float, float]]) -> None:
+    for band in bands_m:
+        if len(band) != 2 or not 0 <= band[0] < band[1]:
+            raise ValueError(f"range_bands_m: expected pairs of distances with 0 <= first < second, got {band}")
 
 
-def _filtered(evaluate: Any, nusc: Any, boxes: Any, config: Any) -> Any:
-    boxes = evaluate.add_center_dist(nusc, boxes)
-    if not boxes.all:
-        return boxes
-    return evaluate.filter_eval_boxes(nusc, boxes, config.class_range)
-
-
-def _result(split: str, run: Any, metrics: Any) -> NuScenesResult:
-    truth = Counter(box.detection_name for box in run.gt_boxes.all)
-    found = Counter(box.detection_name for box in run.pred_boxes.all)
-    per_class = {}
-    for name in DETECTION_CLASSES:
-        per_class[name] = ClassResult(
-            ap=float(metrics.mean_dist_aps[name]),
-            ap_by_distance={float(d): float(metrics.get_label_ap(name, d)) for d in run.cfg.dist_ths},
-            tp_errors={error: float(metrics.get_label_tp(name, error)) for error in TP_ERRORS},
-            num_ground_truth=truth[name],
-            num_predictions=found[name],
-        )
-    return NuScenesResult(
-        split=split,
-        mean_ap=metrics.mean_ap,
-        nds=float(metrics.nd_score),
-        tp_errors={name: float(error) for name, error in metrics.tp_errors.items()},
-        per_class=per_class,
-        num_samples=len(run.gt_boxes.sample_tokens),
-    )
-
-
-def _load_devkit(dataroot: str | os.PathLike[str], version: str) -> Any:
-    nuscenes = require("nuscenes", extra="nuscenes", purpose=PURPOSE)
-    try:
-        return nuscenes.NuScenes(version=version, dataroot=str(dataroot), verbose=False)
-    except (AssertionError, KeyError, OSError, IndexError) as error:
-        place = Path(dataroot) / version
-        raise DataFormatError(f"{place}: the devkit cannot load it: {type(error).__name__}: {error}") from error
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """No prints, progress bars or warnings of a third party."""
-    sink = io.StringIO()
-    with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _subset(tokens: tuple[str, ...], samples: Sequence[str], split: str | Sequence[str]) -> tuple[str, ...]:
+    wanted = set(samples)
+    unknown = wanted.difference(tokens)
+    if unknown or not wanted:
+        named = f"{min(unknown)} is none" if unknown else "got none"
+        raise DataFormatError(f"samples: expected tokens out of the {len(tokens)} of split {split!r}, {named}")
+    return tuple(token for token in tokens if token in wanted)

@@ -6,20 +6,20 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bev3d._files import write_text
 from bev3d.evaluation._json import without_nan
+from bev3d.evaluation.nuscenes._curves import Curves
+from bev3d.evaluation.nuscenes._protocol import MEAN_AP_WEIGHT, TP_ERRORS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["TP_ERRORS", "ClassResult", "NuScenesResult"]
 
-TP_ERRORS = ("trans_err", "scale_err", "orient_err", "vel_err", "attr_err")
 _SHORT = {"trans_err": "ATE", "scale_err": "ASE", "orient_err": "AOE", "vel_err": "AVE", "attr_err": "AAE"}
-MEAN_AP_WEIGHT = 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class NuScenesResult:
         tp_errors: the five official mean errors by name.
         per_class: by class name.
         num_samples: samples in the split.
+        curves: precision, confidence and errors over recall, by class and matching distance in metres.
+        by_range: the same metric within bands of the distance from the vehicle, where they were asked for.
     """
 
     split: str
@@ -63,6 +65,8 @@ class NuScenesResult:
     tp_errors: Mapping[str, float]
     per_class: Mapping[str, ClassResult]
     num_samples: int
+    curves: Mapping[tuple[str, float], Curves] = field(default_factory=dict, compare=False, repr=False)
+    by_range: Mapping[tuple[float, float], NuScenesResult] = field(default_factory=dict)
 
     @property
     def present_classes(self) -> tuple[str, ...]:
@@ -86,6 +90,7 @@ class NuScenesResult:
     def to_dict(self) -> dict[str, Any]:
         """Plain values under the devkit's names, and ours beside them; NaN is None."""
         classes = self.per_class.items()
+        bands = {f"{low:g}-{high:g} m": one.to_dict() for (low, high), one in self.by_range.items()}
         return without_nan(
             {
                 "split": self.split,
@@ -103,11 +108,20 @@ class NuScenesResult:
                 "present_class_mean_ap": self.present_class_mean_ap,
                 "present_class_nds": self.present_class_nds,
             }
+            | ({"by_range": bands} if bands else {})
         )
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The numbers as JSON; written whole to ``path`` where one is given."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def curves_to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """All curves as JSON, by ``"class:distance"`` as the devkit keys them; written whole to ``path``."""
+        curves = {f"{name}:{distance}": one.to_dict() for (name, distance), one in self.curves.items()}
+        text = json.dumps(curves, allow_nan=False) + "\n"
         if path is not None:
             write_text(path, text)
         return text
