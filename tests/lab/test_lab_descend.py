@@ -9,7 +9,8 @@ import pytest
 import torch
 from lab_cases import LOSSES, TARGET, boxes, changed, made
 
-from bev3d.lab._descend import descend, gradient, step_factor
+from bev3d.lab import _study
+from bev3d.lab._descend import Trace, descend, gradient, step_factor
 from bev3d.overlap import iou_bev
 
 
@@ -19,9 +20,10 @@ def test_the_step_sizes_are_those_of_the_paper() -> None:
 
 
 def test_one_step_by_hand() -> None:
-    pred, target = boxes(changed(x=0.4, z=0.5, h=3, yaw=0.2)), boxes(TARGET)
-    loss = LOSSES["diou"]
+    pred, target = boxes(changed(x=0.4, y=0.1, z=0.5, l=2.5, w=0.8, h=3, yaw=0.2)), boxes(TARGET)
+    loss = LOSSES["corner_huber"]  # which pulls on z and height too
     (slope,) = gradient(loss, pred, target)
+    assert bool((slope != 0).all())
     iou = iou_bev(pred, target)
     moved = pred[0] - 0.05 * (2 - iou) * slope
     moved[[2, 5]] = pred[0, [2, 5]]  # seen from above
@@ -29,6 +31,21 @@ def test_one_step_by_hand() -> None:
     torch.testing.assert_close(trace.final[0], moved, rtol=0, atol=1e-15)
     assert trace.curve[0, 0] == pytest.approx(1 - float(iou))
     assert trace.curve[0, 1] == pytest.approx(1 - trace.iou[0])
+
+
+def test_the_rate_is_the_fastest_of_those_that_are_nearly_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shares by rate: 0, 0.5, 0.98, 0.99, 1 and 1, each faster than the next."""
+    good = (0, 50, 98, 99, 100, 100)
+    iou = np.concatenate([np.arange(100) < count for count in good]).astype(float)
+    first = np.repeat([1, 2, 3, 4, 5, 6], 100)
+    nobody = np.zeros(600, dtype=bool)
+    trace = Trace(boxes(TARGET), iou, first, nobody, np.zeros((1, 201)))
+    monkeypatch.setattr(_study, "descend", lambda *args, **options: trace)
+    pred = boxes(*[TARGET] * 100)
+    groups = np.zeros(100, dtype=np.int64)
+    rate, shares = _study._try_rates(LOSSES["iou"], pred, pred, _study.Plan(), "bev", groups)
+    assert list(shares.values()) == [0, 0.5, 0.98, 0.99, 1, 1]
+    assert rate == _study.RATES[2]
 
 
 def test_a_step_by_the_logarithms_of_the_sizes() -> None:
