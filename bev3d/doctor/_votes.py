@@ -52,8 +52,9 @@ class Votes:
     Attributes:
         votes: by kind, (C, N); NaN where a box has no vote of that kind. ``points``: points over the ground inside
             the box, over the most that any reading holds. ``ground``: 1 where the box stands on the ground, falling to
-            0 where its bottom is half its height, at most 0.75 m, away. ``motion``: 1 where a moving box heads where it goes.
-            ``shape``: 1 where a long box is longer than wide. ``unit``: 1 where the angle has the size of its unit.
+            0 where its bottom is half its height away, or 0.75 m. ``motion``: 1 where a moving box heads where it
+            goes. ``shape``: 1 where a long box is longer than wide. ``unit``: 1 where the angle has the size of its
+            unit.
         inside: (C, N) points over the ground inside.
         bottom_m: (C, N) height of the bottom over the ground; NaN where none was found.
     """
