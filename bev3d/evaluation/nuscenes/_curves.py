@@ -37,8 +37,8 @@ class Curves:
 
     def to_dict(self) -> dict[str, list[float]]:
         """Plain lists under the devkit's names."""
-        arrays = {"recall": self.recall, "precision": self.precision, "confidence": self.confidence, **self.errors}
-        return {name: values.tolist() for name, values in arrays.items()}
+        arrays = {"recall": self.recall, "precision": self.precision, "confidence": self.confidence}
+        return {name: values.tolist() for name, values in (arrays | {e: self.errors[e] for e in TP_ERRORS}).items()}
 
 
 def nothing_found() -> Curves:

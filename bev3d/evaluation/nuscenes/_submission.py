@@ -22,7 +22,7 @@ from bev3d.evaluation.nuscenes._check import MAX_BOXES, check_boxes
 from bev3d.evaluation.nuscenes._columns import BoxColumns
 from bev3d.evaluation.nuscenes._read import read_boxes
 
-__all__ = ["detections_to_columns", "read_nuscenes", "write_nuscenes"]
+__all__ = ["columns_to_rows", "detections_to_columns", "read_nuscenes", "write_nuscenes"]
 
 _META = {"use_camera": False, "use_lidar": True, "use_radar": False, "use_map": False, "use_external": False}
 
@@ -36,7 +36,7 @@ def write_nuscenes(
         handle.write(f'{{"meta": {json.dumps(_META)}, "results": {{')
         # Sample by sample: the whole text of a large split would need gigabytes.
         for i, token in enumerate(dataset.tokens):
-            boxes = _to_rows(token, _to_columns(detections[token], dataset, i))
+            boxes = columns_to_rows(token, _to_columns(detections[token], dataset, i))
             check_boxes(f"detections, sample {token}", token, boxes)
             handle.write((",\n" if i else "\n") + f"{json.dumps(token)}: {json.dumps(boxes, allow_nan=False)}")
         handle.write("\n}}\n")
@@ -63,7 +63,7 @@ def detections_to_columns(
         columns = _to_columns(detections[token], dataset, index_of[token])
         columns = replace(columns, sample=np.full(len(columns), i, dtype=np.int64))
         if not _are_sound(columns):  # the slow check says what is wrong
-            check_boxes(f"detections, sample {token}", token, _to_rows(token, columns))
+            check_boxes(f"detections, sample {token}", token, columns_to_rows(token, columns))
         parts.append(columns)
     return BoxColumns.concatenate(parts)
 
@@ -120,7 +120,8 @@ def _are_sound(boxes: BoxColumns) -> bool:
     return finite and scores and bool((boxes.size > 0).all()) and bool(boxes.rotation.any(axis=1).all())
 
 
-def _to_rows(token: str, boxes: BoxColumns) -> list[dict[str, Any]]:
+def columns_to_rows(token: str, boxes: BoxColumns) -> list[dict[str, Any]]:
+    """Boxes of one sample as a submission has them."""
     return [
         {
             "sample_token": token,
