@@ -69,7 +69,7 @@ def _nuscenes(dataroot: Path, config: Config, predictions: Path) -> Score:
     headers = ("class", "AP", *(f"AP {distance:g} m" for distance in distances), *ERRORS.values(), "boxes")
     facts = (("mAP", f"{result.mean_ap:.3f}"), ("NDS", f"{result.nds:.3f}"))
     ap = {name: one.ap for name, one in result.per_class.items()}
-    return Score("nuScenes detection score, nuscenes-devkit", facts, headers, tuple(rows), ap, result)
+    return Score("nuScenes detection score", facts, headers, tuple(rows), ap, result)
 
 
 def _kitti(labels: Path, predictions: Path, frames: list[str], config: Config) -> Score:

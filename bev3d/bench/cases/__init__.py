@@ -8,7 +8,18 @@ from bev3d.bench._case import Cases
 
 __all__ = ["all_cases"]
 
-_MODULES = ("_overlap", "_gradients", "_nms", "_points", "_scatter", "_targets", "_losses", "_sparse", "_data")
+_MODULES = (
+    "_overlap",
+    "_gradients",
+    "_nms",
+    "_points",
+    "_scatter",
+    "_targets",
+    "_losses",
+    "_sparse",
+    "_data",
+    "_nuscenes_metric",
+)
 
 
 def all_cases() -> Cases:
