@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from bev3d._errors import UserError
 from bev3d.cli._parse import parse_with_config
 
 __all__ = ["run"]
@@ -67,6 +68,9 @@ class Options:
 def run(argv: list[str]) -> int:
     """Run the command; returns its exit status."""
     options, config = parse_with_config(Options, "audit", argv)
+    for flag, least in (("workers", 1), ("frames", 0)):
+        if getattr(options, flag) < least:
+            raise UserError(f"--{flag}: expected at least {least}, got {getattr(options, flag)}")
     from rich.console import Console
 
     from bev3d.audit import Limits, audit_dataset, write_audit_page

@@ -20,6 +20,8 @@ __all__ = ["diagnose"]
 
 SHOWN_READINGS = 5
 LEAST_SEEN = 0.15  # share of boxes with points below which boxes and points do not belong together
+SEEN_ENOUGH = 0.5  # share that is never doubted; between the two the boxes have to be denser than what is around
+LEAST_DENSITY = 1.2
 HOVERING_M = 0.5
 ON_GROUND = 0.5  # mean vote of the ground from which a reading stands on it
 LEAST_GAIN = 0.03  # of the mean vote
@@ -102,8 +104,13 @@ def _apart(frames: Sequence[Frame], votes: Votes, choice: Choice) -> list[Findin
     """Boxes that hold no points however they are read."""
     total = sum(len(frame.boxes) for frame in frames if frame.points is not None and len(frame.points))
     mine = int((votes.inside[choice.index] > 0).sum())
-    if total < LEAST_BOXES or mine >= LEAST_SEEN * total:
+    if total < LEAST_BOXES or mine >= SEEN_ENOUGH * total:
         return []
+    if mine >= LEAST_SEEN * total:
+        # sizes read as places put every box beside the sensor, where points always are
+        dense = describe_reading(frames, votes, choice.index, 0.0).density_ratio
+        if dense is None or dense >= LEAST_DENSITY:
+            return []
     held = int((votes.inside[choice.given] > 0).sum())
     boxes = np.concatenate([frame.boxes for frame in frames])
     far = float(np.nanmedian(np.hypot(boxes[:, Box.X], boxes[:, Box.Y])))

@@ -25,7 +25,8 @@ LONG_M, LONG_RATIO = 1.2, 1.3
 THIN_M, LOW_M = 0.8, 1.3  # barriers: wider than long in nuScenes
 UNDECIDED = 0.5
 FARTHEST_BOTTOM_M = 0.75
-KINDS = ("points", "ground", "motion", "shape", "unit")
+LEAST_SIZE_M, LARGEST_SIZE_M = 0.05, 60.0
+KINDS = ("points", "ground", "motion", "shape", "unit", "pairs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Votes:
             the box, over the most that any reading holds. ``ground``: 1 where the box stands on the ground, falling to
             0 where its bottom is half its height away, or 0.75 m. ``motion``: 1 where a moving box heads where it
             goes. ``shape``: 1 where a long box is longer than wide. ``unit``: 1 where the angle has the size of its
-            unit.
+            unit. ``pairs``: of boxes with two neighbouring 0 or NaN, 1 where these are the velocity.
         inside: (C, N) points over the ground inside.
         bottom_m: (C, N) height of the bottom over the ground; NaN where none was found.
     """
@@ -93,6 +94,7 @@ def _frame_votes(frame: Frame, candidates: Sequence[Candidate]) -> Votes:
         "motion": _same_voters(np.stack([_motion_votes(boxes) for boxes in readings])),
         "shape": _same_voters(np.stack([_shape_votes(boxes, thin) for boxes in readings])),
         "unit": np.stack([_unit_votes(raw, candidate) for candidate in candidates]),
+        "pairs": np.stack([_pair_votes(raw, candidate) for candidate in candidates]),
     }
     return Votes(candidates, votes, inside, bottom)
 
@@ -108,9 +110,15 @@ def _meet_points(
     objects = np.ascontiguousarray(ground.above(points[:, :3].astype(np.float64), OBJECT_LEAST_M))
     known: dict[tuple[object, ...], int] = {}
     for i, (boxes, candidate) in enumerate(zip(readings, candidates, strict=True)):
-        bottom[i] = boxes[:, Box.Z] - boxes[:, Box.HEIGHT] / 2 - ground.height(boxes[:, Box.X], boxes[:, Box.Y])
+        sizes = boxes[:, Box.SIZE]
+        possible = ((sizes > LEAST_SIZE_M) & (sizes < LARGEST_SIZE_M)).all(1)  # places read as sizes hold everything
+        floor = boxes[:, Box.Z] - boxes[:, Box.HEIGHT] / 2 - ground.height(boxes[:, Box.X], boxes[:, Box.Y])
+        bottom[i] = np.where(possible, floor, np.nan)
         same = known.setdefault(candidate.geometry, i)
-        inside[i] = inside[same] if same != i else count_points_in_boxes(objects, np.ascontiguousarray(boxes[:, :7]))
+        if same != i:
+            inside[i] = inside[same]
+            continue
+        inside[i] = np.where(possible, count_points_in_boxes(objects, np.ascontiguousarray(boxes[:, :7])), 0)
     return inside, bottom
 
 
@@ -150,6 +158,15 @@ def _unit_votes(raw: Boxes, candidate: Candidate) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
         turns = np.abs(angle) > 2 * math.pi + 0.1
     return (turns == candidate.degrees).astype(np.float64)
+
+
+def _pair_votes(raw: Boxes, candidate: Candidate) -> NDArray[np.float64]:
+    """A velocity is absent, or exactly 0 for what is parked, in both of its columns."""
+    if raw.shape[1] == 7:
+        return np.full(len(raw), np.nan)
+    absent = np.isnan(raw[:, 6:]) | (raw[:, 6:] == 0)
+    first, last = absent[:, :2].all(1), absent[:, 1:].all(1)
+    return np.where(first != last, first if candidate.layout == "yaw_last" else last, np.nan)
 
 
 def _same_voters(votes: NDArray[np.float64]) -> NDArray[np.float64]:
