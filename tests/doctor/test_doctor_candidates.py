@@ -71,13 +71,17 @@ def test_the_ground_on_a_slope_with_a_wall_and_reflections_below() -> None:
     road = np.stack([x, y, 0.04 * x - 1.7 + rng.normal(0, 0.02, 40000)], axis=1)
     wall = np.stack([rng.uniform(-40, 40, 8000), np.full(8000, 10.0), rng.uniform(-1.5, 3, 8000)], axis=1)
     below = np.stack([*rng.uniform(-40, 40, (2, 60)), np.full(60, -6.0)], axis=1)
-    points = np.concatenate([road, wall, below, np.full((5, 3), np.nan)])
+    # a roof of 6 m that hides the road under it
+    roof = np.stack([*rng.uniform(17, 23, (2, 4000)), np.full(4000, 1.6)], axis=1)
+    road = road[~((road[:, :2] > 17) & (road[:, :2] < 23)).all(axis=1)]
+    points = np.concatenate([road, wall, below, roof, np.full((5, 3), np.nan)])
     ground = Ground(points)
     at = rng.uniform(-38, 38, (500, 2))
+    at[0] = 20.0
     error = ground.height(at[:, 0], at[:, 1]) - (0.04 * at[:, 0] - 1.7)
     assert np.abs(error).max() < 0.25
     objects = ground.above(points, 0.3)
-    assert len(objects) < 8100
+    assert len(objects) < 12100
     assert (objects[:, Box.Y] > 9.9).mean() > 0.97
     assert np.isnan(ground.height(np.array([500.0, np.nan]), np.array([0.0, 0.0]))).all()
     assert np.isnan(Ground(np.zeros((0, 3))).height(np.zeros(1), np.zeros(1))).all()
