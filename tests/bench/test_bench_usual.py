@@ -47,7 +47,9 @@ def test_counts_of_wrong_pairs() -> None:
         assert (row.wrong == 0) == (row.worst_set == "")
         if row.ours:
             assert (row.wrong, row.silent, row.outside) == (0, 0, 0)
-    assert any(row.wrong > 100 for row in rows)
+    # whatever optional packages stand beside it, the usual kernel with its margin does
+    assert all(row.wrong > 20 for row in rows if "margin 1 cm" in row.contestant)
+    assert sum("margin 1 cm" in row.contestant for row in rows) == 2
 
 
 @pytest.mark.parametrize("module", sorted(OVERLAP_PACKAGES))

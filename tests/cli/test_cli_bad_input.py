@@ -126,15 +126,12 @@ def test_an_unknown_class(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_missing_optional_package(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] == "nuscenes"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "nuscenes", None)
-    results = tmp_path / "results.json"
-    results.write_text(json.dumps({"meta": {}, "results": {}}))
-    arguments = ["evaluate", "--dataroot", str(data / "nuscenes"), "--predictions", str(results)]
+    monkeypatch.setitem(sys.modules, "ray", None)
+    arguments = ["targets", "--config", "synthetic_nuscenes", "--dataroot", str(data / "nuscenes")]
+    arguments += ["--executor", "ray"]
     message = refused(arguments, tmp_path / "out", capsys)
-    assert "nuscenes" in message
-    assert "pip install 'bev3d[nuscenes]'" in message
+    assert "ray" in message
+    assert "pip install 'bev3d[ray]'" in message
 
 
 def test_sound_data_are_accepted(sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
