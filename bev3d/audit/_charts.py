@@ -86,35 +86,41 @@ def size_figure(report: AuditReport, *, theme: str = "dark") -> Figure:
         for column, what in enumerate(("length", "width", "height")):
             bottom = 0.5 / height + (rows - 1 - row) * panel
             axes = figure.add_axes((0.17 + 0.275 * column, bottom + 0.14 * panel, 0.255, 0.8 * panel))
-            _style(axes, look)
-            axes.grid(axis="y", visible=False)
-            axes.set(xscale="log", xlim=(low, high), yticks=[])
-            axes.set_xticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
-            axes.minorticks_off()
-            if row < rows - 1:
-                axes.tick_params(labelbottom=False)
-            else:
-                axes.set_xlabel(f"{what} (m)")
-            if row >= len(present):
-                continue
-            mine = sound & (boxes.label == present[row])
-            values = boxes.boxes[mine][:, Box.LENGTH + column]
-            axes.hist(values, bins=bins.tolist(), color=colours[names[row]])
-            odd = boxes.flaws["size_outlier"][mine]
-            if odd.any():
-                top = axes.get_ylim()[1]
-                axes.plot(values[odd], np.full(odd.sum(), -0.07 * top), "|", ms=5, color="#e5484d", clip_on=False)
-                axes.set_ylim(-0.14 * top, top)
-            if column == 0:
-                name = names[row].replace("_", " ")
-                axes.text(
-                    -0.08, 0.5, name, transform=axes.transAxes, ha="right", va="center", fontsize=8, color=look.text
-                )
+            _size_axes(axes, look, low, high, f"{what} (m)" if row == rows - 1 else "")
+            if row < len(present):
+                mine = sound & (boxes.label == present[row])
+                values = boxes.boxes[mine][:, Box.LENGTH + column]
+                _size_bars(axes, values, boxes.flaws["size_outlier"][mine], bins, colours[names[row]])
+            if row < len(present) and column == 0:
+                name, at = names[row].replace("_", " "), axes.transAxes
+                axes.text(-0.08, 0.5, name, transform=at, ha="right", va="center", fontsize=8, color=look.text)
     odd_ones = int(boxes.flaws["size_outlier"].sum())
     _title(
         figure, "Sizes by class" + (f", {odd_ones} boxes far from their class in red" if odd_ones else ""), 0.17, look
     )
     return figure
+
+
+def _size_axes(axes: Axes, look: Theme, low: float, high: float, label: str) -> None:
+    _style(axes, look)
+    axes.grid(axis="y", visible=False)
+    axes.set(xscale="log", xlim=(low, high), yticks=[])
+    axes.set_xticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
+    axes.minorticks_off()
+    if label:
+        axes.set_xlabel(label)
+    else:
+        axes.tick_params(labelbottom=False)
+
+
+def _size_bars(
+    axes: Axes, values: NDArray[np.float64], odd: NDArray[np.bool_], bins: NDArray[np.float64], colour: str
+) -> None:
+    axes.hist(values, bins=bins.tolist(), color=colour)
+    if odd.any():
+        top = axes.get_ylim()[1]
+        axes.plot(values[odd], np.full(odd.sum(), -0.07 * top), "|", ms=5, color="#e5484d", clip_on=False)
+        axes.set_ylim(-0.14 * top, top)
 
 
 def number_figure(report: AuditReport, *, theme: str = "dark") -> Figure:

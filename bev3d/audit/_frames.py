@@ -37,6 +37,7 @@ WEIGHTS: Mapping[str, float] = {
 MOST_OF_A_FLAW = 4  # boxes of one flaw that count, so that twenty boxes out of range do not hide a duplicate
 # flaws of what lies far away or is hidden: ringed without words
 MILD = ("too_few_points", "without_points", "out_of_range")
+WORDS = {**COLUMNS, "out_of_range_z": "outside by z"}
 MARKED = 20
 RED, GREY = "#ff5c61", "#9aa7b4"
 
@@ -66,7 +67,7 @@ class ShownFrame:
             if not boxes:
                 continue
             shown = ", ".join(map(str, boxes[:8])) + (f" and {len(boxes) - 8} more" if len(boxes) > 8 else "")
-            parts.append(f"{COLUMNS[flaw]}: box {shown}" if len(boxes) == 1 else f"{COLUMNS[flaw]}: boxes {shown}")
+            parts.append(f"{WORDS[flaw]}: box {shown}" if len(boxes) == 1 else f"{WORDS[flaw]}: boxes {shown}")
         return f"Frame {self.token}. " + "; ".join(parts) + "."
 
 
@@ -105,7 +106,7 @@ def draw_frame(shown: ShownFrame, dataset: Dataset, report: AuditReport, file: P
             marks.setdefault(box, []).append(flaw)
     # the worst last, on top
     for box, flaws in sorted(marks.items(), key=lambda mark: WEIGHTS[mark[1][0]])[-MARKED:]:
-        words = [COLUMNS[flaw] for flaw in flaws if flaw not in MILD]
+        words = [WORDS[flaw] for flaw in flaws if flaw not in MILD]
         _mark(axes, sample.boxes[box], f"{box} {', '.join(words)}" if words else "")
     return save_figure(figure, file)
 

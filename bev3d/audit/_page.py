@@ -69,6 +69,7 @@ def _head(report: AuditReport, exceeded: list[str]) -> Page:
     headers, rows = report.rows()
     other = sum(report.other.values())
     named = ", ".join(f"{count} {name}" for name, count in report.other.items())
+    headers[-1] = "error"  # the widest column of narrow numbers
     page.table(headers, rows, f"{other} boxes outside the classes: {named}." if other else "")
     for note in report.notes:
         page.text(note + ".")

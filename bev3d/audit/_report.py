@@ -27,7 +27,7 @@ LISTED = 50  # findings of a kind that the JSON names
 # flaw -> head of its column
 COLUMNS: Mapping[str, str] = {
     "out_of_range": "outside",
-    "out_of_range_z": "outside by z",
+    "out_of_range_z": "by z",
     "too_few_points": "few points",
     "over_max_objects": "over max",
     "collided": "collided",

@@ -83,7 +83,7 @@ def collect_votes(frames: Sequence[Frame], candidates: Sequence[Candidate]) -> V
 def _frame_votes(frame: Frame, candidates: Sequence[Candidate]) -> Votes:
     # a NaN among the last columns may be an unknown velocity
     raw = frame.boxes[np.isfinite(frame.boxes[:, :6]).all(1) & np.isfinite(frame.boxes[:, 6:]).any(1)]
-    thin = np.array([name.lower() == "barrier" for name in frame.classes], bool) if frame.classes else None
+    thin = np.array(["barrier" in name.lower() for name in frame.classes], bool) if frame.classes else None
     if thin is not None:
         thin = thin[np.isfinite(frame.boxes[:, :6]).all(1) & np.isfinite(frame.boxes[:, 6:]).any(1)]
     readings = [read_boxes(raw, candidate) for candidate in candidates]
