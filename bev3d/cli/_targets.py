@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bev3d._errors import ConfigError
 from bev3d.cli._parse import parse_with_config
 
 __all__ = ["run"]
@@ -32,6 +33,8 @@ class Options:
 def run(argv: list[str]) -> None:
     """Run the command."""
     options, config = parse_with_config(Options, "targets", argv)
+    if options.workers < 1:
+        raise ConfigError(f"--workers: expected at least 1, got {options.workers}")
     from bev3d.jobs import generate_targets
 
     manifest = generate_targets(

@@ -123,6 +123,11 @@ def test_an_unknown_class(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "pedestrian" in message
 
 
+def test_no_workers(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["targets", "--config", "synthetic_nuscenes", "--dataroot", str(data / "nuscenes"), "--workers", "0"]
+    assert "--workers: expected at least 1, got 0" in refused(arguments, tmp_path / "out", capsys)
+
+
 def test_a_missing_optional_package(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
