@@ -53,7 +53,12 @@ def sin_difference_loss(
     """
     if beta < 0:
         raise ValueError(f"beta: expected at least 0, got {beta}")
-    return elementwise_loss(pred, target, reduction, lambda difference: smooth_l1(torch.sin(difference), beta))
+    check_prediction("pred", pred)
+    # float32 loses digits of an angle of some turns before the sine sees it
+    loss = elementwise_loss(
+        pred.double(), target.double(), reduction, lambda difference: smooth_l1(torch.sin(difference), beta)
+    )
+    return loss.to(in_float32(pred, target)[0].dtype)
 
 
 class SinDifferenceLoss(ElementwiseModule):

@@ -143,8 +143,9 @@ class BinResidualLoss(LossModule):
 
 def _from_centres(yaw: Tensor, bins: int) -> Tensor:
     """(..., bins) angle from each centre to the heading, in [-pi, pi)."""
-    centres = torch.arange(bins, dtype=yaw.dtype, device=yaw.device) * (FULL_TURN / bins)
-    return torch.remainder(yaw[..., None] - centres + math.pi, FULL_TURN) - math.pi
+    # in float64: float32 loses digits of an angle of some turns
+    centres = torch.arange(bins, dtype=torch.float64, device=yaw.device) * (FULL_TURN / bins)
+    return (torch.remainder(yaw.double()[..., None] - centres + math.pi, FULL_TURN) - math.pi).to(yaw.dtype)
 
 
 def _check(pred: Tensor, target: Tensor, reduction: Reduction, channels: int, expected: str) -> None:

@@ -134,9 +134,6 @@ def _bin_residual(pred: Tensor, target: Tensor) -> Tensor:
     return torch.tensor(out, dtype=torch.float64)
 
 
-# float32 yaws of some turns: their reduction to one turn costs digits
-TURNS = {torch.float32: (1e-5, 2e-5)}
-
 CASES = [
     LossCase(
         "sin_difference_loss",
@@ -147,7 +144,6 @@ CASES = [
         "SECOND's encoding as two products",
         optimum=_half_turns,
         nothing_counts=_unknown(),
-        tolerances=TURNS,
     ),
     LossCase(
         "direction_loss",
@@ -188,7 +184,6 @@ CASES = [
         _multibin,
         "1612.00496 equations 3 and 4 in angles, bin by bin",
         nothing_counts=_unknown(4, 3),
-        tolerances=TURNS,
     ),
     LossCase(
         "bin_residual_loss",
@@ -198,6 +193,5 @@ CASES = [
         _bin_residual,
         "1711.08488, heading by heading",
         nothing_counts=_unknown(12, 2),
-        tolerances={torch.float32: (1e-5, 1e-4)},
     ),
 ]
