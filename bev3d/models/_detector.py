@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bev3d.config import Config
 from bev3d.models._backbone import Backbone, conv_block
 from bev3d.models._encoder import encoder_channels
+from bev3d.models._inputs import ModelInputs
 from bev3d.targets._record import REGRESSION_SIZES
 
 __all__ = ["Detector", "build_detector"]
@@ -66,17 +67,17 @@ class Detector(nn.Module):
         self.shape = conv_block(head_channels, head_channels)
         self.tasks = nn.ModuleList(TaskHead(head_channels, count) for count in classes)
 
-    def forward(self, images: Tensor) -> list[dict[str, Tensor]]:
+    def forward(self, inputs: ModelInputs) -> list[dict[str, Tensor]]:
         """Maps of every task.
 
         Args:
-            images: (B, C, H, W) float32.
+            inputs: of :func:`bev3d.models.make_inputs`.
 
         Returns:
             For each task ``heatmap`` (B, classes, H', W') logits and the regression maps ``offset`` (2),
             ``height`` (1), ``log_size`` (3), ``heading`` (2: sin, cos), ``velocity`` (2), all (B, c, H', W').
         """
-        shared = self.shared(self.backbone(images))
+        shared = self.shared(self.backbone(inputs.tensors["images"]))
         peaks, shape = self.peaks(shared), self.shape(shared)
         return [task(peaks, shape) for task in self.tasks]
 

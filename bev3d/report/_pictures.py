@@ -14,7 +14,7 @@ import torch
 from bev3d._progress import track
 from bev3d.config import Config
 from bev3d.data import Detections, Sample
-from bev3d.models import Detector, encode_points
+from bev3d.models import Detector, make_inputs
 from bev3d.targets import targets_from_config
 from bev3d.training import heatmaps, loss_curves
 from bev3d.viz import (
@@ -78,7 +78,7 @@ def sample_pictures(
 def predicted_layer(detector: Detector, sample: Sample, config: Config) -> HeatmapLayer:
     """What the detector sees in a sample: the heatmaps of all tasks, their peaks and predicted centres."""
     layers = []
-    for task in heatmaps(detector, encode_points([sample.points], config))[0]:
+    for task in heatmaps(detector, make_inputs([sample.points], config))[0]:
         layer = heatmap_layer(heatmap=task.probabilities, offset=task.offset, range_m=config.range_m)
         assert layer is not None  # a heatmap was given
         layers.append(layer)

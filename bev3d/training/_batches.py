@@ -11,12 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bev3d.config import Config
 from bev3d.data import Dataset, Sample
-from bev3d.models import encode_points
-from bev3d.targets import Targets, targets_from_config
+from bev3d.models import ModelInputs, make_inputs, make_targets
+from bev3d.targets import Targets
 from bev3d.training._augment import augment
 from bev3d.training._sampler import Sampler
 
@@ -31,12 +30,12 @@ class TrainingBatch:
     """What a step needs.
 
     Attributes:
-        images: (B, C, H, W) float32.
+        inputs: what the network reads.
         targets: heatmaps and regression targets of the B samples.
         tokens: the samples, for messages.
     """
 
-    images: Tensor
+    inputs: ModelInputs
     targets: Targets
     tokens: tuple[str, ...]
 
@@ -52,7 +51,7 @@ class TrainingBatches:
 
     def __init__(self, dataset: Dataset, sampler: Sampler, config: Config) -> None:
         self.dataset, self.sampler, self.config = dataset, sampler, config
-        self.make_targets = targets_from_config(config)
+        self.make_targets = make_targets(config)
 
     def __call__(self, step: int) -> TrainingBatch:
         """The batch of ``step``, which counts from 0."""
@@ -67,7 +66,7 @@ class TrainingBatches:
             labels.append(torch.from_numpy(sample.labels[keep]))
             tokens.append(sample.token)
         targets = self.make_targets(boxes, labels)
-        return TrainingBatch(encode_points(clouds, self.config), targets, tuple(tokens))
+        return TrainingBatch(make_inputs(clouds, self.config), targets, tuple(tokens))
 
 
 def trainable(sample: Sample, config: Config) -> np.ndarray:

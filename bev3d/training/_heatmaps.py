@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bev3d.models import Detector
+from bev3d.models import Detector, ModelInputs
 
 __all__ = ["PredictedHeatmap", "heatmaps"]
 
@@ -26,15 +26,15 @@ class PredictedHeatmap:
 
 
 @torch.inference_mode()
-def heatmaps(detector: Detector, images: Tensor) -> list[list[PredictedHeatmap]]:
+def heatmaps(detector: Detector, inputs: ModelInputs) -> list[list[PredictedHeatmap]]:
     """For each of B samples the heatmaps of its tasks.
 
     Args:
         detector: in evaluation mode.
-        images: (B, C, H, W) from :func:`bev3d.models.encode_points`.
+        inputs: of :func:`bev3d.models.make_inputs`.
     """
-    tasks = detector(images)
+    tasks = detector(inputs)
     return [
         [PredictedHeatmap(maps["heatmap"][i].sigmoid(), maps["offset"][i]) for maps in tasks]
-        for i in range(len(images))
+        for i in range(inputs.batch_size)
     ]

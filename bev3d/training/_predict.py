@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,8 @@ from bev3d._progress import track
 from bev3d.config import Config
 from bev3d.config._fields import GridConfig, ModelConfig
 from bev3d.data import Dataset, Detections, open_dataset
-from bev3d.models import Detector, build_detector, encode_points
+from bev3d.models import Detector, ModelInputs, build_detector, decode_outputs, make_inputs
 from bev3d.nms import nms_bev, nms_circle
-from bev3d.targets import decode_heatmap
 from bev3d.training._batches import prefetch
 from bev3d.training._checkpoint import load_checkpoint
 
@@ -55,13 +54,13 @@ def predict(
     size, count = config.batch_size, len(dataset)
     batches = [range(first, min(first + size, count)) for first in range(0, count, size)]
 
-    def load(indices: Sequence[int]) -> tuple[list[str], Tensor]:
+    def load(indices: Sequence[int]) -> tuple[list[str], ModelInputs]:
         samples = [dataset[i] for i in indices]
-        return [sample.token for sample in samples], encode_points([s.points for s in samples], config)
+        return [sample.token for sample in samples], make_inputs([s.points for s in samples], config)
 
     found: dict[str, Detections] = {}
-    for tokens, images in track(prefetch(load, batches), "predicting", total=len(batches), unit="batches"):
-        for detections in detect(detector, images, tokens, config):
+    for tokens, inputs in track(prefetch(load, batches), "predicting", total=len(batches), unit="batches"):
+        for detections in detect(detector, inputs, tokens, config):
             found[detections.token] = detections
     return found
 
@@ -87,44 +86,22 @@ def load_detector(checkpoint: str | Path, config: Config | None = None) -> tuple
 
 
 @torch.inference_mode()
-def detect(detector: Detector, images: Tensor, tokens: Sequence[str], config: Config) -> list[Detections]:
+def detect(detector: Detector, inputs: ModelInputs, tokens: Sequence[str], config: Config) -> list[Detections]:
     """Boxes in a batch of images.
 
     Peaks of each task's heatmap are decoded, overlapping ones of a class suppressed, and the best kept.
 
     Args:
         detector: in evaluation mode.
-        images: (B, C, H, W) from :func:`bev3d.models.encode_points`.
+        inputs: of :func:`bev3d.models.make_inputs`.
         tokens: names of the B samples.
         config: thresholds, suppression and grid.
     """
-    found: list[list[tuple[Tensor, Tensor, Tensor]]] = [[] for _ in tokens]
-    first_class = 0
-    for task, maps in zip(config.tasks, detector(images), strict=True):
-        windows = config.peak_window
-        if len(windows) > 1:
-            windows = windows[first_class : first_class + len(task)]
-        for i, (boxes, scores, labels) in enumerate(_decode(maps, config, windows)):
-            found[i].append((boxes, scores, labels + first_class))
-        first_class += len(task)
-    return [_finish(token, parts, config) for token, parts in zip(tokens, found, strict=True)]
+    found = decode_outputs(detector(inputs), config)
+    return [_finish(token, *one, config) for token, one in zip(tokens, found, strict=True)]
 
 
-def _decode(maps: Mapping[str, Tensor], config: Config, windows: Sequence[int]) -> list[tuple[Tensor, Tensor, Tensor]]:
-    return decode_heatmap(
-        maps["heatmap"].sigmoid(),
-        {name: values for name, values in maps.items() if name != "heatmap"},
-        range_m=config.range_m,
-        voxel_size_m=config.voxel_size_m,
-        stride=config.stride,
-        max_objects=config.max_objects,
-        score_threshold=config.score_threshold,
-        peak_window=windows,
-    )
-
-
-def _finish(token: str, parts: Sequence[tuple[Tensor, Tensor, Tensor]], config: Config) -> Detections:
-    boxes, scores, labels = (torch.cat(column) for column in zip(*parts, strict=True))
+def _finish(token: str, boxes: Tensor, scores: Tensor, labels: Tensor, config: Config) -> Detections:
     boxes, scores, labels = boxes.double(), scores.double(), labels.long()
     kept = _suppress(boxes, scores, labels, config)
     best = kept[scores[kept].argsort(descending=True, stable=True)][: config.max_detections]

@@ -63,7 +63,7 @@ def take_step(
         DivergedError: a term or the gradient is not finite; the weights are then those before the step.
     """
     with half_precision(precision):
-        outputs = model(batch.images)
+        outputs = model(batch.inputs)
     total, terms, _ = loss(outputs, batch.targets)
     values = {"total": float(total.detach())}
     values |= {name.removeprefix("regression/"): float(value) for name, value in terms.items()}

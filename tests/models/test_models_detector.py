@@ -6,9 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from bev3d.config import Config, load_config
-from bev3d.models import build_detector, encoder_channels
+from bev3d.models import ModelInputs, build_detector, encoder_channels
+
+
+def inputs_of(images: Tensor) -> ModelInputs:
+    return ModelInputs({"images": images}, len(images))
 
 
 def test_size_of_the_nuscenes_preset() -> None:
@@ -20,7 +25,7 @@ def test_size_of_the_nuscenes_preset() -> None:
 def test_maps_by_task(tiny_config: Config, stride: int) -> None:
     config = replace(tiny_config, stride=stride)
     columns, rows = config.output_size
-    outputs = build_detector(config)(torch.zeros(3, encoder_channels(config), *config.grid_size[::-1]))
+    outputs = build_detector(config)(inputs_of(torch.zeros(3, encoder_channels(config), *config.grid_size[::-1])))
     sizes = {"offset": 2, "height": 1, "log_size": 3, "heading": 2, "velocity": 2}
     assert len(outputs) == 2
     for maps, classes in zip(outputs, (2, 1), strict=True):
@@ -32,19 +37,19 @@ def test_maps_by_task(tiny_config: Config, stride: int) -> None:
 
 def test_grid_that_is_not_square(tiny_config: Config) -> None:
     config = replace(tiny_config, range_m=(0.0, -4.0, -3.0, 12.0, 4.0, 1.0))
-    maps = build_detector(config)(torch.zeros(1, encoder_channels(config), 32, 48))[0]
+    maps = build_detector(config)(inputs_of(torch.zeros(1, encoder_channels(config), 32, 48)))[0]
     assert maps["heatmap"].shape[-2:] == (16, 24)
 
 
 def test_untrained_heatmap_starts_low(tiny_config: Config) -> None:
     detector = build_detector(tiny_config).eval()
-    heatmap = detector(torch.zeros(1, encoder_channels(tiny_config), 32, 32))[0]["heatmap"].sigmoid()
+    heatmap = detector(inputs_of(torch.zeros(1, encoder_channels(tiny_config), 32, 32)))[0]["heatmap"].sigmoid()
     assert heatmap.mean().item() == pytest.approx(0.1, abs=0.03)
 
 
 def test_gradients_reach_every_parameter(tiny_config: Config) -> None:
     detector = build_detector(tiny_config)
-    outputs = detector(torch.randn(2, encoder_channels(tiny_config), 32, 32))
+    outputs = detector(inputs_of(torch.randn(2, encoder_channels(tiny_config), 32, 32)))
     sum(value.square().sum() for maps in outputs for value in maps.values()).backward()
     for name, parameter in detector.named_parameters():
         assert parameter.grad is not None, name
@@ -65,6 +70,6 @@ def test_seed_gives_the_weights_and_leaves_the_generator(tiny_config: Config) ->
 def test_samples_of_a_batch_do_not_mix_in_evaluation(tiny_config: Config) -> None:
     detector = build_detector(tiny_config).eval()
     images = torch.randn(2, encoder_channels(tiny_config), 32, 32)
-    both, single = detector(images)[0], detector(images[1:])[0]
+    both, single = detector(inputs_of(images))[0], detector(inputs_of(images[1:]))[0]
     for name in both:
         torch.testing.assert_close(both[name][1:], single[name], rtol=1e-4, atol=1e-5)

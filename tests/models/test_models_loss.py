@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bev3d.config import Config
 from bev3d.losses import corner_loss, rotated_iou_loss
-from bev3d.models import DetectionLoss, build_detector, encoder_channels
+from bev3d.models import DetectionLoss, ModelInputs, build_detector, encoder_channels
 from bev3d.models._decode import boxes_at_cells, gather_cells
 from bev3d.targets import Targets, targets_from_config
 
@@ -96,7 +96,7 @@ def test_terms_of_weight_zero_are_not_computed(tiny_config: Config) -> None:
 
 def test_every_parameter_learns_from_the_loss(config: Config) -> None:
     detector = build_detector(config)
-    outputs = detector(torch.randn(2, encoder_channels(config), 32, 32))
+    outputs = detector(ModelInputs({"images": torch.randn(2, encoder_channels(config), 32, 32)}, 2))
     total, terms, _ = DetectionLoss(config)(outputs, make_targets(config))
     assert all(torch.isfinite(value) for value in terms.values())
     total.backward()
@@ -110,7 +110,9 @@ def test_no_objects_keep_the_graph(config: Config) -> None:
     detector = build_detector(config)
     none = torch.zeros(0, 9, dtype=torch.float64), torch.zeros(0, dtype=torch.int64)
     targets = targets_from_config(config)([none[0], none[0]], [none[1], none[1]])
-    total, terms, _ = DetectionLoss(config)(detector(torch.randn(2, encoder_channels(config), 32, 32)), targets)
+    total, terms, _ = DetectionLoss(config)(
+        detector(ModelInputs({"images": torch.randn(2, encoder_channels(config), 32, 32)}, 2)), targets
+    )
     assert all(value.item() == 0 for name, value in terms.items() if name != "heatmap")
     total.backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in detector.parameters())

@@ -10,7 +10,7 @@ import torch
 from training_worlds import BlockWorld
 
 from bev3d.config import Config
-from bev3d.models import build_detector, encoder_channels
+from bev3d.models import ModelInputs, build_detector, encoder_channels
 from bev3d.training import _precision as module
 from bev3d.training import train
 from bev3d.training._checkpoint import load_checkpoint
@@ -37,10 +37,10 @@ def test_choice(monkeypatch: pytest.MonkeyPatch, precision: str, native: bool, e
 def test_maps_are_float32_and_close(small_config: Config) -> None:
     torch.manual_seed(0)
     detector = build_detector(small_config).eval()
-    images = torch.rand(1, encoder_channels(small_config), 32, 32)
-    exact = detector(images)
+    inputs = ModelInputs({"images": torch.rand(1, encoder_channels(small_config), 32, 32)}, 1)
+    exact = detector(inputs)
     with half_precision("bfloat16"):
-        rounded = detector(images)
+        rounded = detector(inputs)
     for one, two in zip(exact, rounded, strict=True):
         for name in one:
             assert two[name].dtype == torch.float32

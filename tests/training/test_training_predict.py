@@ -13,6 +13,7 @@ from training_worlds import BlockWorld, make_sample
 
 from bev3d.boxes import Box
 from bev3d.config import Config
+from bev3d.models import ModelInputs
 from bev3d.targets import targets_from_config
 from bev3d.training import detect, predict, train
 
@@ -24,14 +25,14 @@ class Oracle(nn.Module):
         super().__init__()
         self.targets, self.config = targets_from_config(config)(boxes, labels), config
 
-    def forward(self, images: Tensor) -> list[dict[str, Tensor]]:
+    def forward(self, inputs: ModelInputs) -> list[dict[str, Tensor]]:
         columns, rows = self.config.output_size
         outputs = []
         for task in self.targets.tasks:
             maps = {"heatmap": torch.logit(task.heatmap * 0.9, eps=1e-6)}
             for name, values in task.regression.items():
-                flat = torch.zeros(len(images), values.shape[-1], rows * columns)
-                for b in range(len(images)):
+                flat = torch.zeros(inputs.batch_size, values.shape[-1], rows * columns)
+                for b in range(inputs.batch_size):
                     kept = task.mask[b]
                     flat[b, :, task.cell_index[b, kept]] = values[b, kept].T
                 maps[name] = flat.unflatten(2, (rows, columns))
@@ -45,7 +46,7 @@ def test_perfect_maps_give_the_boxes_back(small_config: Config, nms: str) -> Non
     samples = [make_sample(str(i), config, i, objects=3, ground=0) for i in range(2)]
     boxes = [torch.from_numpy(sample.boxes) for sample in samples]
     labels = [torch.from_numpy(sample.labels) for sample in samples]
-    found = detect(Oracle(config, boxes, labels), torch.zeros(2, 18, 32, 32), ["0", "1"], config)
+    found = detect(Oracle(config, boxes, labels), ModelInputs({}, 2), ["0", "1"], config)
     for sample, detections in zip(samples, found, strict=True):
         assert detections.token == sample.token
         assert detections.class_names == config.class_names
@@ -63,10 +64,10 @@ def test_close_peaks_of_one_class_are_suppressed_by_its_own_radius(small_config:
     boxes = torch.tensor([box, [1.2, *box[1:]], [-1.0, 2.0, *box[2:]], [1.2, 2.0, *box[2:]]])
     labels = torch.tensor([0, 0, 2, 2])
     config = replace(small_config, score_threshold=0.5, nms_radius_m=(3.0, 0.1, 1.0), min_radius=0)
-    (found,) = detect(Oracle(config, [boxes], [labels]), torch.zeros(1, 18, 32, 32), ["x"], config)
+    (found,) = detect(Oracle(config, [boxes], [labels]), ModelInputs({}, 1), ["x"], config)
     assert sorted(found.labels.tolist()) == [0, 2, 2]
     limited = replace(config, max_detections=2)
-    (found,) = detect(Oracle(config, [boxes], [labels]), torch.zeros(1, 18, 32, 32), ["x"], limited)
+    (found,) = detect(Oracle(config, [boxes], [labels]), ModelInputs({}, 1), ["x"], limited)
     assert len(found.boxes) == len(found.scores) == len(found.labels) == 2
 
 
