@@ -28,6 +28,7 @@ COMMANDS = {
     "view": ("_view", "points, ground truth, targets and predictions as window, PNG or HTML page"),
     "report": ("_report", "one page about a run: scores, losses, pictures"),
     "bench": ("_bench", "time the kernels beside their peers"),
+    "ablate": ("_ablate", "train and score variants of a preset over several seeds"),
     "lab": ("_lab", "gradient descent of boxes under every loss: which one to train with"),
 }
 
