@@ -37,7 +37,8 @@ def ablation_figure(summaries: Sequence[Summary], dataset: str) -> Figure:
         left, bottom = (LABELS_IN + PANEL_IN * i) / width, 0.4 / height
         axes = figure.add_axes((left, bottom, (PANEL_IN - 0.3) / width, ROW_IN * len(summaries) / height))
         style_axes(axes, theme)
-        axes.set_title(key.replace("_", " "))
+        axes.set_title(key.replace("_", " "), fontsize=9, color=theme.text)
+        axes.locator_params(axis="x", nbins=4)
         axes.axvline(statistics.fmean(base.scores[key]), color=theme.muted, linewidth=0.8, linestyle=":")
         for row, one in enumerate(summaries):
             values = one.scores.get(key, [])

@@ -9,7 +9,7 @@ from typing import Any
 from bev3d.ablation._score import HEADLINES
 from bev3d.ablation._summary import Summary, difference
 
-__all__ = ["page", "table"]
+__all__ = ["page", "tables"]
 
 _PAGE = """# {title}
 
@@ -20,7 +20,7 @@ A cell is the mean over the seeds ± their standard deviation. Under it the diff
 its standard error; bold where it is more than two of them: with so few seeds that is a hint, not a proof.
 {unit}
 
-{table}
+{tables}
 
 ![Every run, and the mean of each variant](ablation.png)
 
@@ -51,23 +51,29 @@ def page(title: str, summaries: Sequence[Summary], kept: Mapping[str, Any], data
         torch=machine["torch"],
         base=summaries[0].name,
         unit=units[dataset],
-        table=table(summaries, dataset),
+        tables=tables(summaries, dataset),
         changes=changes,
     )
 
 
-def table(summaries: Sequence[Summary], dataset: str) -> str:
-    """Markdown table: variants down, numbers across."""
-    base = summaries[0]
-    classes = [key for key in base.scores if key not in HEADLINES[dataset]]
-    keys = [*HEADLINES[dataset], *classes]
+def tables(summaries: Sequence[Summary], dataset: str) -> str:
+    """Markdown: variants down, numbers across; nuScenes: AP by class in a table of its own."""
+    headlines = HEADLINES[dataset]
+    classes = [key for key in summaries[0].scores if key not in headlines]
     digits = 3 if dataset == "nuscenes" else 1
-    head = "| variant | " + " | ".join(key.replace("_", " ") for key in keys) + " | training, s |"
-    rule = "|" + "---|" * (len(keys) + 2)
-    rows = [head, rule]
+    if not headlines:
+        return _table(summaries, classes, digits, times=True)
+    both = _table(summaries, headlines, digits, times=True), _table(summaries, classes, digits, times=False)
+    return "\n\nAP by class:\n\n".join(both)
+
+
+def _table(summaries: Sequence[Summary], keys: Sequence[str], digits: int, *, times: bool) -> str:
+    heads = ["variant", *(key.replace("_", " ") for key in keys), *(["training, s"] if times else [])]
+    rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for one in summaries:
-        cells = [_cell(one, base, key, digits) for key in keys]
-        rows.append(f"| {one.name} | {' | '.join(cells)} | {statistics.fmean(one.seconds):.0f} |")
+        cells = [_cell(one, summaries[0], key, digits) for key in keys]
+        cells += [f"{statistics.fmean(one.seconds):.0f}"] if times else []
+        rows.append(f"| {one.name} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
