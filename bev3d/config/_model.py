@@ -21,21 +21,30 @@ class ModelConfig:
     and a sparse 3D backbone."""
     height_slices: int = 8
     """height_slices: slices of z in which a pillar counts its points."""
-    point_features: int = 5
-    """pillars, voxels: leading columns of a point that are read: x, y, z, intensity, time lag (4 leaves the last out,
-    as on KITTI)."""
     pillar_channels: tuple[int, ...] = (64,)
     """pillars: channels of the layers that each point goes through."""
+    pillar_height_offset: bool = False
+    """pillars: whether the layers are told the height over the middle of the range too."""
     voxelization: Literal["dynamic", "hard"] = "dynamic"
     """pillars, voxels: all points and voxels, or at most so many."""
     max_points_per_voxel: int = 20
     """hard: points of a voxel beyond these are left out."""
-    max_voxels: int = 60000
-    """hard: voxels of a sample beyond these are left out."""
+    max_voxels_train: int = 30000
+    """hard: voxels of a sample beyond these are left out in training."""
+    max_voxels_eval: int = 60000
+    """hard: the same in prediction."""
     sparse_channels: tuple[int, ...] = (16, 32, 64, 128)
-    """voxels: channels of the sparse stages; each after the first halves the resolution."""
-    sparse_blocks: int = 2
-    """voxels: residual blocks a sparse stage."""
+    """voxels: channels of the sparse stages."""
+    sparse_blocks: tuple[int, ...] = (2, 2, 2, 2)
+    """voxels: residual blocks of each stage."""
+    sparse_strides: tuple[tuple[int, int, int], ...] = ((2, 2, 2), (2, 2, 2), (2, 2, 2))
+    """voxels: strides along z, y, x of the convolution into each stage after the first."""
+    sparse_paddings: tuple[tuple[int, int, int], ...] = ((1, 1, 1), (1, 1, 1), (0, 1, 1))
+    """voxels: its paddings along z, y, x."""
+    sparse_out_channels: int = 128
+    """voxels: channels at each of the heights that are left at the end, where they become channels of the image."""
+    sparse_block_bias: bool = False
+    """voxels: biases in front of the batch norms of the residual blocks, which published checkpoints have."""
     sparse_backend: Literal["auto", "bev3d", "spconv"] = "auto"
     """voxels: whose sparse convolution; auto: spconv on a GPU where it is installed, else bev3d."""
     backbone: Literal["pyramid", "rpn"] = "pyramid"
@@ -67,7 +76,7 @@ class ModelConfig:
     @property
     def encoder_stride(self) -> int:
         """Input cells per cell of the image that the encoder makes."""
-        return 2 ** (len(self.sparse_channels) - 1) if self.encoder == "voxels" else 1
+        return math.prod(strides[1] for strides in self.sparse_strides) if self.encoder == "voxels" else 1
 
     def backbone_strides(self, stride: int) -> tuple[int, ...]:
         """By how much each level of the backbone lowers the resolution, for so many input cells per output cell."""
@@ -82,11 +91,12 @@ class ModelConfig:
     def check_model(self, stride: int) -> None:
         """Raise where the settings of the network cannot be, for so many input cells per output cell."""
         check_positive(self, "height_slices", "lateral_channels", "head_channels", "branch_channels")
-        check_positive(self, "max_points_per_voxel", "max_voxels", "sparse_blocks")
-        if self.point_features not in (4, 5):
-            refuse("point_features", "4 or 5", self.point_features)
-        for key in ("pillar_channels", "sparse_channels", "channels"):
-            _check_all_positive(key, getattr(self, key))
+        check_positive(self, "max_points_per_voxel", "max_voxels_train", "max_voxels_eval", "sparse_out_channels")
+        _check_all_positive("pillar_channels", self.pillar_channels)
+        if any(width % 2 for width in self.pillar_channels[:-1]):
+            refuse("pillar_channels", "even numbers before the last", self.pillar_channels)
+        self._check_sparse()
+        _check_all_positive("channels", self.channels)
         self._check_as_many("blocks")
         if any(count < 0 for count in self.blocks):
             refuse("blocks", "numbers >= 0", self.blocks)
@@ -97,6 +107,18 @@ class ModelConfig:
         elif stride % self.encoder_stride:
             expected = f"a multiple of {self.encoder_stride}, the stride of the sparse backbone"
             refuse("stride", expected, stride)
+
+    def _check_sparse(self) -> None:
+        stages = len(self.sparse_channels)
+        _check_all_positive("sparse_channels", self.sparse_channels)
+        if len(self.sparse_blocks) != stages or any(count < 0 for count in self.sparse_blocks):
+            refuse("sparse_blocks", f"{stages} numbers >= 0, as many as sparse_channels", self.sparse_blocks)
+        for key, least in (("sparse_strides", 1), ("sparse_paddings", 0)):
+            value = getattr(self, key)
+            if len(value) != stages - 1 or any(number < least for three in value for number in three):
+                refuse(key, f"{stages - 1} times z, y, x >= {least}, one between two sparse_channels", value)
+        if any(y != x for _, y, x in self.sparse_strides):
+            refuse("sparse_strides", "the same along y and x", self.sparse_strides)
 
     def _check_rpn(self, stride: int) -> None:
         for key in ("level_strides", "upsample_strides", "upsample_channels"):
