@@ -5,6 +5,7 @@ from bev3d.models._anchor_targets import AnchorTargets
 from bev3d.models._boxes import decode_outputs
 from bev3d.models._detector import Detector, build_detector
 from bev3d.models._encoder import encode_points, encoder_channels
+from bev3d.models._export import DensePart, export_dense
 from bev3d.models._inputs import ModelInputs, make_inputs
 from bev3d.models._loss import DetectionLoss
 from bev3d.models._rpn import Rpn
@@ -19,6 +20,7 @@ from bev3d.models._voxel_pillars import PillarEncoder
 __all__ = [
     "AnchorHead",
     "AnchorTargets",
+    "DensePart",
     "DetectionLoss",
     "DetectionTargets",
     "Detector",
@@ -35,6 +37,7 @@ __all__ = [
     "decode_outputs",
     "encode_points",
     "encoder_channels",
+    "export_dense",
     "make_inputs",
     "make_targets",
 ]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bev3d.config import Config
+from bev3d.models._anchor_head import ANCHOR_OUTPUTS
 from bev3d.models._anchor_targets import anchor_classes
 from bev3d.models._decode import LARGEST_LOG_SIZE
 from bev3d.targets import DirectionBins, OutputGrid, ResidualCoder, generate_anchors
@@ -39,7 +40,7 @@ def decode_anchors(maps: Mapping[str, Tensor], config: Config) -> list[Found]:
     """
     found = []
     bins = DirectionBins(config.direction_bins, config.direction_offset_rad)
-    for logits, code, direction in zip(*(maps[name].detach() for name in _NAMES), strict=True):
+    for logits, code, direction in zip(*(maps[name].detach() for name in ANCHOR_OUTPUTS), strict=True):
         scores, labels = logits.sigmoid().max(dim=-1)
         index = (scores >= config.score_threshold).nonzero()[:, 0]
         score, order = scores[index].sort(descending=True, stable=True)
@@ -50,9 +51,6 @@ def decode_anchors(maps: Mapping[str, Tensor], config: Config) -> list[Found]:
         boxes = torch.cat([boxes[:, :6], yaw[:, None], velocity], dim=1)
         found.append((boxes.to(scores.dtype), score, labels[index]))
     return found
-
-
-_NAMES = ("class_logits", "box_code", "direction_logits")
 
 
 def _anchors_at(index: Tensor, config: Config) -> Tensor:

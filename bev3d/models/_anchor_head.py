@@ -6,7 +6,9 @@ import math
 
 from torch import Tensor, nn
 
-__all__ = ["AnchorHead"]
+__all__ = ["ANCHOR_OUTPUTS", "AnchorHead"]
+
+ANCHOR_OUTPUTS = ("class_logits", "box_code", "direction_logits")
 
 PRIOR = 0.01  # probability at the start, so that the many negatives do not drown the first steps (RetinaNet)
 
@@ -26,7 +28,7 @@ class AnchorHead(nn.Module):
 
     def __init__(self, in_channels: int, *, anchors: int, classes: int, code: int, directions: int) -> None:
         super().__init__()
-        self.sizes = {"class_logits": classes, "box_code": code, "direction_logits": directions}
+        self.sizes = dict(zip(ANCHOR_OUTPUTS, (classes, code, directions), strict=True))
         self.branches = nn.ModuleDict(
             {name: nn.Conv2d(in_channels, anchors * size, 1) for name, size in self.sizes.items()}
         )
@@ -40,7 +42,7 @@ class AnchorHead(nn.Module):
         """
         return [
             {
-                name: branch(features).float().permute(0, 2, 3, 1).reshape(len(features), -1, self.sizes[name])
+                name: branch(features).float().permute(0, 2, 3, 1).reshape(features.shape[0], -1, self.sizes[name])
                 for name, branch in self.branches.items()
             }
         ]

@@ -13,7 +13,7 @@ from bev3d.config import Config
 from bev3d.losses import direction_loss, focal_loss, num_pos_per_sample, sin_difference_loss
 from bev3d.models._anchor_decode import boxes_of_code
 from bev3d.models._anchor_targets import AnchorTargets
-from bev3d.models._box_terms import PairLoss, box_terms, elementwise, hide_free, velocity_term
+from bev3d.models._box_terms import PairLoss, box_terms, elementwise, velocity_term
 from bev3d.targets import IGNORED
 
 __all__ = ["AnchorTerms"]
@@ -96,7 +96,7 @@ class AnchorTerms:
 
     def _direction(self, batch: AnchorBatch) -> Tensor:
         logits = _at(batch.maps["direction_logits"], batch.targets.index)
-        yaw = hide_free(batch.targets.boxes, batch.targets.mask)[..., YAW]
+        yaw = batch.targets.boxes[..., YAW]
         return batch.mean(direction_loss(logits, yaw, offset=self.config.direction_offset_rad))
 
 
