@@ -99,7 +99,9 @@ class CentreTerms:
 
     def _regression(self, batch: CentreBatch) -> dict[str, Tensor]:
         weights = dict(self.config.regression_weights)
-        velocity = {"velocity": weights.pop("velocity")} if self.config.velocity_head else {}
+        velocity = {"velocity": weights.pop("velocity")}
+        if not self.config.velocity_head:
+            velocity = {}
         parts: dict[str, list[Tensor]] = {name: [] for name in (*weights, *velocity)}
         for maps, task, count in zip(batch.maps, batch.targets, batch.counts, strict=True):
             at = (maps, task.regression, task.cell_index, task.mask)

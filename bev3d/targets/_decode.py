@@ -62,7 +62,7 @@ def decode_heatmap(
     scores = heatmap.detach()
     if scores.dtype in (torch.float16, torch.bfloat16):
         scores = scores.float()
-    peak = _peaks(scores, peak_window)
+    peak = _peaks(scores, peak_window) & (scores > 0)
     if quality is not None:
         scores = _rectified(scores, quality.detach().to(scores.dtype), quality_exponent)
     peak &= (scores > 0) & (scores >= score_threshold)

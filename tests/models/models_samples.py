@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bev3d.config import Config
 from bev3d.losses import direction_targets
@@ -80,3 +82,14 @@ def perfect_anchors(targets: AnchorTargets, config: Config) -> list[dict[str, Te
         direction[b, place, direction_targets(yaw, bins=config.direction_bins)] = 30.0
     outputs = {"class_logits": logits, "box_code": code, "direction_logits": direction}
     return [{name: value.requires_grad_() for name, value in outputs.items()}]
+
+
+def silent(detector: nn.Module) -> set[str]:
+    """Biases in front of a batch norm, which takes them out again."""
+    names = set()
+    for name, module in detector.named_modules():
+        layers = list(module.named_children()) if isinstance(module, nn.Sequential) else []
+        for (key, layer), (_, after) in pairwise(layers):
+            if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d) and layer.bias is not None:
+                names.add(f"{name}.{key}.bias")
+    return names

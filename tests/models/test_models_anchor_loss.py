@@ -112,8 +112,9 @@ def test_one_sample_and_two_agree(config: Config) -> None:
     boxes, labels = objects(config, 4, seed=7)
     torch.manual_seed(0)
     both = targets_of(config, boxes, labels)
-    outputs = {"class_logits": torch.randn(2, both.labels.shape[1], 3), "box_code": 0.1 * torch.randn(2, both.labels.shape[1], 9),
-               "direction_logits": torch.randn(2, both.labels.shape[1], 2)}  # fmt: skip
+    anchors = both.labels.shape[1]
+    outputs = {"class_logits": torch.randn(2, anchors, 3), "box_code": 0.1 * torch.randn(2, anchors, 9)}
+    outputs["direction_logits"] = torch.randn(2, anchors, 2)
     loss = DetectionLoss(config)
     together = loss([outputs], both).total
     single = [
