@@ -24,6 +24,7 @@ COMMANDS = {
     "targets": ("_targets", "write heatmap and regression targets of a data set"),
     "train": ("_train", "train a detector"),
     "predict": ("_predict", "boxes of a trained detector: nuScenes submission or KITTI result files"),
+    "export": ("_export", "the dense part of a trained detector as a program: torch.export or ONNX"),
     "evaluate": ("_evaluate", "nuScenes or KITTI metrics of predictions"),
     "view": ("_view", "points, ground truth, targets and predictions as window, PNG or HTML page"),
     "report": ("_report", "one page about a run: scores, losses, pictures"),

@@ -16,6 +16,8 @@ class PredictConfig:
 
     score_threshold: float = 0.05
     """Peaks below it are left out."""
+    score_rectification: tuple[float, ...] = (0.5,)
+    """With iou_head: a in score^(1 - a) * IoU^a, by class or one for all; 0 leaves the score as it is."""
     max_detections: int = 200
     """Most boxes a sample, best scores first (nuScenes allows 500)."""
     peak_window: tuple[int, ...] = (3,)
@@ -31,6 +33,9 @@ class PredictConfig:
     def check_prediction(self, classes: int) -> None:
         """Raise where the settings of prediction cannot be for so many classes."""
         check_positive(self, "max_detections")
+        rectification = self.score_rectification
+        if len(rectification) not in (1, classes) or any(not 0 <= a <= 1 for a in rectification):
+            refuse("score_rectification", f"1 or {classes} numbers in [0, 1]", rectification)
         if len(self.nms_radius_m) not in (1, classes):
             refuse("nms_radius_m", f"1 or {classes} radii", self.nms_radius_m)
         if len(self.peak_window) not in (1, classes) or any(side < 1 or side % 2 == 0 for side in self.peak_window):

@@ -14,8 +14,7 @@ import torch
 
 from bev3d.config import Config
 from bev3d.data import Dataset, Sample
-from bev3d.models import ModelInputs, make_inputs, make_targets
-from bev3d.targets import Targets
+from bev3d.models import DetectionTargets, ModelInputs, make_inputs, make_targets
 from bev3d.training._augment import augment
 from bev3d.training._sampler import Sampler
 
@@ -36,7 +35,7 @@ class TrainingBatch:
     """
 
     inputs: ModelInputs
-    targets: Targets
+    targets: DetectionTargets
     tokens: tuple[str, ...]
 
 
