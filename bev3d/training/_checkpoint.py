@@ -25,7 +25,7 @@ FORMAT = "bev3d checkpoint 1"
 KEYS = {"format", "version", "config", "step", "sampler", "model", "optimiser", "scheduler", "scaler", "random"}
 # what may differ between a run and its continuation: none of it changes the weights
 FREE = {field.name for field in dataclasses.fields(PredictConfig)}
-FREE |= {"checkpoint_every_steps", "log_every_steps", "val_split"}
+FREE |= {"checkpoint_every_steps", "log_every_steps", "val_split", "loader_workers", "paste_database"}
 
 
 @dataclass(frozen=True, eq=False)

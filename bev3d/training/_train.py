@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from bev3d.config import Config
 from bev3d.data import Dataset, open_dataset
 from bev3d.models import DetectionLoss, build_detector
-from bev3d.training._batches import TrainingBatches, prefetch
+from bev3d.training._batches import TrainingBatches, prefetch, prepare_samples
 from bev3d.training._checkpoint import check_same_run, load_checkpoint, restore, save_checkpoint
 from bev3d.training._log import LossLog, training_progress
 from bev3d.training._plot import plot_losses
@@ -98,6 +98,7 @@ def train(
     """
     start = time.monotonic()
     dataset = open_dataset(config, Path(dataroot), config.train_split) if dataset is None else dataset
+    dataset, paste = prepare_samples(dataset, config)
     run = _prepare(config, Path(out), Sampler(len(dataset), config.seed))
     if resume and (run.out / CHECKPOINT).is_file():
         checkpoint = load_checkpoint(run.out / CHECKPOINT)
@@ -106,7 +107,7 @@ def train(
         run.step = checkpoint.step
     log = LossLog(run.out / LOG, every=config.log_every_steps, resume_step=run.step, last_step=run.total_steps)
     deadline = None if max_seconds is None else start + max_seconds
-    _loop(run, TrainingBatches(dataset, run.sampler, config), log, deadline)
+    _loop(run, TrainingBatches(dataset, run.sampler, config, paste), log, deadline)
     plot_losses(log.rows, run.out / LOSS_CURVE)
     seconds = time.monotonic() - start
     losses = dict(log.rows[-1]["losses"]) if log.rows else {}
@@ -125,7 +126,8 @@ def _loop(run: _Run, batches: TrainingBatches, log: LossLog, deadline: float | N
     config, loss = run.config, DetectionLoss(run.config)
     start, saved = time.monotonic(), run.step
     with training_progress(run.total_steps, run.step) as progress:
-        for batch in prefetch(batches, range(run.step, run.total_steps)):
+        steps = range(run.step, run.total_steps)
+        for batch in prefetch(batches, steps, workers=config.loader_workers, describe=batches.describe):
             terms = take_step(
                 run.model,
                 loss,
