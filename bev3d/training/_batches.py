@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -78,6 +79,14 @@ class TrainingBatches:
             tokens.append(sample.token)
         targets = self.make_targets(boxes, labels)
         return TrainingBatch(make_inputs(clouds, self.config), targets, tuple(tokens))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which makes its own rule of targets: that is built of functions."""
+        return {name: value for name, value in self.__dict__.items() if name != "make_targets"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.make_targets = make_targets(self.config)
 
     def describe(self, step: int) -> str:
         """Names of the samples of ``step``."""

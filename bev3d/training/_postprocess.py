@@ -23,7 +23,7 @@ def postprocess(token: str, found: Found, config: Config) -> tuple[Detections, i
 
     In this order: boxes whose numbers are not finite are left out, then those below their class's score or with
     their centre outside ``post_range_m``; suppression; at most ``max_per_class`` of each class; at most
-    ``max_detections``, best scores first, equal ones in the order of ``found``.
+    ``max_detections``, best scores first.
 
     Args:
         token: the sample.
