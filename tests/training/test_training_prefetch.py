@@ -107,7 +107,7 @@ def test_a_process_that_dies_names_what_was_in_work() -> None:
     assert time.monotonic() - start < 60
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, 1])
 def test_who_stops_asking_waits_for_nothing(workers: int) -> None:
     values = prefetch(Busy(), range(10**6), workers=workers)
     next(values)
@@ -138,6 +138,7 @@ def rich_config() -> Config:
     )
 
 
+@pytest.mark.slow
 def test_batches_are_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
     config = replace(rich_config(), paste_database=str(tmp_path / "objects"))
     dataset, paste = prepare_samples(BlockWorld(config), config)
@@ -154,6 +155,7 @@ def test_batches_are_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(first.numpy(), second.numpy())
 
 
+@pytest.mark.slow
 def test_a_run_with_processes_ends_with_the_same_weights(tmp_path: Path) -> None:
     states = []
     for workers in (0, 2):
@@ -175,6 +177,6 @@ class Deadly(BlockWorld):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_dead_worker_ends_the_run_with_an_error_that_names_the_sample(tmp_path: Path) -> None:
-    config = replace(make_config(), loader_workers=2, batch_size=1)
+    config = replace(make_config(), loader_workers=1, batch_size=1)
     with pytest.raises(UserError, match=r"loader_workers: a process died .*block-3"):
         train(config, ".", tmp_path, dataset=Deadly(config))

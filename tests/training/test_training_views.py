@@ -15,9 +15,9 @@ from bev3d.boxes import flip_boxes
 from bev3d.config import Config
 from bev3d.models import ModelInputs
 from bev3d.targets import targets_from_config
-from bev3d.training import detect, heatmaps, make_views
 from bev3d.training import _detect as detect_module
 from bev3d.training import _views as module
+from bev3d.training import detect, heatmaps, make_views
 from bev3d.training._views import mean_maps, merge_boxes, unflip_maps
 
 FLIPS = [("x",), ("y",), ("x", "y")]
