@@ -81,7 +81,7 @@ def load_detector(checkpoint: str | Path, config: Config | None = None) -> tuple
         if expected != got:
             raise UserError(f"{read.path}: expected {key} {expected} as the checkpoint was trained, got {got}")
     detector = build_detector(config)
-    detector.load_state_dict(read.state["model"])
+    detector.load_state_dict(read.weights)
     return detector.eval(), config
 
 
