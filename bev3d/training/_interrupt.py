@@ -28,10 +28,15 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 class Stop:
-    """Whether a signal came; the second one ends the run at once."""
+    """Whether a signal came; the second one ends the run at once.
+
+    Attributes:
+        signum: what this process got; 0 for nothing.
+        agreed: what all processes of the run stop for, so that none of them stops alone.
+    """
 
     def __init__(self) -> None:
-        self.signum = 0
+        self.signum = self.agreed = 0
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Take in a signal."""
@@ -47,7 +52,7 @@ class Stop:
         """Take in the sum of the flags of all processes."""
         for one, flag in zip(SIGNALS, flags, strict=True):
             if flag:
-                self.signum = one
+                self.agreed = one
 
 
 @contextmanager

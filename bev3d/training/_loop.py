@@ -70,9 +70,9 @@ def run_steps(run: Run) -> None:
             with suppress(OSError):
                 error.write(run.record.out / DUMP)
         raise
-    if run.stop.signum:
+    if run.stop.agreed:
         where = f"step {state.step} of {state.total_steps}; {run.record.out} keeps a checkpoint to go on from"
-        raise TrainingInterrupted(run.stop.signum, f"stopped after {where}")
+        raise TrainingInterrupted(run.stop.agreed, f"stopped after {where}")
 
 
 def _batches(run: Run) -> Generator[TrainingBatch, None, None]:
@@ -100,7 +100,7 @@ def _take(run: Run, batches: Iterator[TrainingBatch], begun: float, late: bool) 
             raise failure
         if failed:
             raise UserError(f"rank {state.ranks.rank}: another rank could not prepare its samples, and says why")
-        if late_somewhere or run.stop.signum:
+        if late_somewhere or run.stop.agreed:
             return False
         result = take_step(state, parts)
     _log(run, result, seconds=time.monotonic() - begun, waited=waited)

@@ -11,7 +11,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
 from bev3d.config import Config
-from bev3d.models import DetectionLoss, Detector, build_detector
+from bev3d.models import DetectionLoss, Detector, ModelInputs, build_detector
 from bev3d.training._batch_norm import synchronise_batch_norm
 from bev3d.training._ema import WeightAverage
 from bev3d.training._precision import make_scaler
@@ -79,7 +79,7 @@ def build_state(config: Config, ranks: Ranks, device: torch.device, sampler: Sam
         device=device,
         sampler=sampler,
         model=model,
-        network=_distribute(model, config, ranks, device),
+        network=_distribute(model, ranks, device),
         loss=DetectionLoss(config),
         optimiser=optimiser,
         scheduler=scheduler,
@@ -109,16 +109,22 @@ def build_optimiser(model: nn.Module, config: Config, steps: int) -> tuple[AdamW
     return optimiser, schedule
 
 
-def _distribute(model: nn.Module, config: Config, ranks: Ranks, device: torch.device) -> nn.Module:
+class _Network(nn.Module):
+    """A model beside a parameter that nothing uses: torch looks for such ones, and warns where it finds none."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model, self.unused = model, nn.Parameter(torch.zeros(1))
+
+    def forward(self, inputs: ModelInputs) -> Any:
+        return self.model(inputs)
+
+
+def _distribute(model: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
     if ranks.size == 1:
         return model
     from torch.nn.parallel import DistributedDataParallel
 
-    return DistributedDataParallel(
-        model,
-        device_ids=[device] if device.type == "cuda" else None,
-        # statistics of all ranks are equal already; those of each are not, and rank 0's are the ones that are kept
-        broadcast_buffers=not config.sync_batch_norm,
-        # a network may pass by a part of itself where a rank has no points
-        find_unused_parameters=True,
-    )
+    ids = [device] if device.type == "cuda" else None
+    # a network may pass by a part of itself where a rank has no points
+    return DistributedDataParallel(_Network(model).to(device), device_ids=ids, find_unused_parameters=True)

@@ -26,7 +26,8 @@ class DivergedError(UserError):
     """A loss or gradient that is no number.
 
     Attributes:
-        report: JSON values: step, terms, and by rank and part the samples, terms and tasks that are not finite.
+        report: JSON values: step, terms, and by rank and part the samples, those of them whose outputs are not finite
+            by themselves, and terms and tasks that are not finite.
     """
 
     def __init__(self, text: str, report: Mapping[str, Any]) -> None:
@@ -54,7 +55,7 @@ def diverged(
         bad = [f"gradient = {norm} ({', '.join(_bad_gradients(state)) or 'its norm'})"]
     tasks = list(dict.fromkeys(name for part in blamed for name in part["tasks"]))
     where = f" in the tasks {'; '.join(tasks)}" if tasks and len(state.config.tasks) > 1 else ""
-    tokens = [token for part in shown for token in part["tokens"]]
+    tokens = [token for part in shown for token in part["suspects"] or part["tokens"]]
     named = ", ".join(tokens[:SHOWN]) + (f" and {len(tokens) - SHOWN} more" if len(tokens) > SHOWN else "")
     report = {
         "step": step,
@@ -78,7 +79,18 @@ def finite_in_float32(state: TrainingState, parts: Sequence[TrainingBatch], coun
 @torch.no_grad()
 def _blame(state: TrainingState, part: TrainingBatch, counts: Tensor) -> dict[str, Any]:
     losses, tasks = _losses(state, part, counts, state.config.precision)
-    return {"tokens": list(part.tokens), "losses": losses, "tasks": tasks}
+    suspects = _suspects(state, part) if losses else []
+    return {"tokens": list(part.tokens), "suspects": suspects, "losses": losses, "tasks": tasks}
+
+
+def _suspects(state: TrainingState, part: TrainingBatch) -> list[str]:
+    """Samples whose outputs are not finite under the running statistics, which no other sample of the batch touches."""
+    state.model.eval()
+    with half_precision(state.config.precision, state.device):
+        outputs = state.model(part.inputs.to(state.device))
+    state.model.train()
+    maps = [values for task in outputs for values in task.values() if len(values) == len(part.tokens)]
+    return [token for b, token in enumerate(part.tokens) if not all(bool(one[b].isfinite().all()) for one in maps)]
 
 
 @torch.no_grad()
