@@ -15,7 +15,7 @@ class SynchronisedBatchNorm(_BatchNorm):
     """Batch norm (Ioffe and Szegedy 2015, arXiv 1502.03167) over the samples of all ranks of a group.
 
     Parameters, buffers and their names are those of ``nn.BatchNorm1d`` to ``3d``, so that checkpoints move. A rank
-    may hold any number of values, none too. Statistics are float32 under autocast; the result has the input's type.
+    may hold any number of values, none too. Statistics of half precision are float32; the result has the input's type.
 
     Args:
         source: the layer to take the place of; its parameters and buffers are shared.
@@ -40,8 +40,9 @@ class SynchronisedBatchNorm(_BatchNorm):
         if not self.training:
             return super().forward(input)
         self._check_input_dim(input)
+        wide = input if input.dtype == torch.float64 else input.float()
         with torch.autocast(input.device.type, enabled=False):
-            normalised, mean, variance, count = _Normalise.apply(input.float(), self.eps, self.group)
+            normalised, mean, variance, count = _Normalise.apply(wide, self.eps, self.group)
             self._track(mean, variance, count)
             shape = (1, -1, *[1] * (input.ndim - 2))
             if self.affine:
@@ -54,10 +55,11 @@ class SynchronisedBatchNorm(_BatchNorm):
         assert self.num_batches_tracked is not None  # there where the others are
         self.num_batches_tracked.add_(1)
         share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        weight = share * (count > 0).to(count.dtype)  # nothing anywhere: statistics stay
         unbiased = variance * (count / (count - 1).clamp(min=1))
         with torch.no_grad():
-            self.running_mean.lerp_(mean, share)
-            self.running_var.lerp_(unbiased, share)
+            self.running_mean.lerp_(mean, weight)
+            self.running_var.lerp_(unbiased, weight)
 
 
 class _Normalise(torch.autograd.Function):
@@ -72,7 +74,8 @@ class _Normalise(torch.autograd.Function):
         number = values.new_full((1,), values.numel() // channels)
         first = torch.cat([values.sum(dims), number])
         distributed.all_reduce(first, group=group)
-        count = first[-1].clamp(min=1)
+        total = first[-1]
+        count = total.clamp(min=1)
         mean = first[:-1] / count
         centred = values - mean.view(shape)
         second = centred.square().sum(dims)
@@ -82,8 +85,8 @@ class _Normalise(torch.autograd.Function):
         result = centred * scale.view(shape)
         ctx.save_for_backward(result, scale, count)
         ctx.group, ctx.dims, ctx.shape = group, dims, shape
-        ctx.mark_non_differentiable(mean, variance, count)
-        return result, mean, variance, count
+        ctx.mark_non_differentiable(mean, variance, total)
+        return result, mean, variance, total
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, None, None]:
