@@ -15,8 +15,6 @@ __all__ = ["PredictConfig"]
 class PredictConfig:
     """From network outputs to boxes."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the network runs; auto: on the GPU where there is one."""
     score_threshold: float = 0.05
     """Peaks below it are left out."""
     class_score_thresholds: tuple[float, ...] = ()

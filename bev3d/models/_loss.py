@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,7 +16,6 @@ from bev3d.losses import (
     corner_loss,
     gather_regression_loss,
     heatmap_focal_loss,
-    num_pos,
     rotated_iou_loss,
 )
 from bev3d.models._decode import boxes_at_cells, gather_cells
@@ -32,7 +32,8 @@ class DetectionLoss(nn.Module):
     """Weighted sum of the terms that a configuration asks for.
 
     With N_t the number of objects of task t in the batch, at least 1, a term is the sum over the tasks of its own
-    sum / N_t (CenterPoint, Yin et al. 2021, arXiv 2006.11275):
+    sum / N_t (CenterPoint, Yin et al. 2021, arXiv 2006.11275). A batch that is spread over processes or taken in parts
+    gives the same loss where N_t is counted over all of it: see :meth:`positives`.
 
     * ``heatmap``: penalty-reduced focal loss of all cells
     * ``regression/offset``, ``height``, ``log_size``, ``heading``: L1 at the objects' cells, times the weight of
@@ -57,50 +58,56 @@ class DetectionLoss(nn.Module):
             losses["corner"] = (self._corner, config.corner_weight)
         self.composite = CompositeLoss(losses)
 
-    def forward(self, outputs: Outputs, targets: Targets) -> CompositeResult:
+    def positives(self, targets: Targets) -> Tensor:
+        """(T,) float32, the number of objects of each task, which may be 0."""
+        return torch.stack([task.mask.sum(dtype=torch.float32) for task in targets.tasks])
+
+    def forward(self, outputs: Outputs, targets: Targets, *, positives: Tensor | None = None) -> CompositeResult:
         """Loss of a batch.
 
         Args:
             outputs: maps of every task, as :class:`bev3d.models.Detector` gives them.
             targets: of the same batch and tasks.
+            positives: (T,) what the sums of each task are divided by, > 0; None: :meth:`positives`, at least 1.
 
         Returns:
             ``total`` with its graph, and the terms by name, detached.
         """
-        return self.composite(dict.fromkeys(self.composite.weights, (outputs, targets)))
+        counts = self.positives(targets).clamp(min=1) if positives is None else positives
+        return self.composite(dict.fromkeys(self.composite.weights, (outputs, targets, counts)))
 
-    def _heatmap(self, outputs: Outputs, targets: Targets) -> Tensor:
+    def _heatmap(self, outputs: Outputs, targets: Targets, counts: Tensor) -> Tensor:
         losses = [
-            heatmap_focal_loss(maps["heatmap"], task.heatmap, reduction="sum") / num_pos(task.mask)
-            for maps, task in zip(outputs, targets.tasks, strict=True)
+            heatmap_focal_loss(maps["heatmap"], task.heatmap, reduction="sum") / count
+            for maps, task, count in zip(outputs, targets.tasks, counts, strict=True)
         ]
         return _add(losses)
 
-    def _regression(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
+    def _regression(self, outputs: Outputs, targets: Targets, counts: Tensor) -> dict[str, Tensor]:
         weights = dict(self.config.regression_weights)
         velocity = {"velocity": weights.pop("velocity")}
         parts: dict[str, list[Tensor]] = {name: [] for name in (*weights, "velocity")}
-        for maps, task in zip(outputs, targets.tasks, strict=True):
+        for maps, task, count in zip(outputs, targets.tasks, counts, strict=True):
             at = (maps, task.regression, task.cell_index, task.mask)
             losses = gather_regression_loss(*at, weights=weights, reduction="sum")
             losses |= gather_regression_loss(*at, weights=velocity, loss=_velocity_loss, reduction="sum")
             for name, loss in losses.items():
-                parts[name].append(loss / num_pos(task.mask))
+                parts[name].append(loss / count)
         return {name: _add(losses) for name, losses in parts.items()}
 
-    def _overlap(self, outputs: Outputs, targets: Targets) -> Tensor:
+    def _overlap(self, outputs: Outputs, targets: Targets, counts: Tensor) -> Tensor:
         kind = self.config.iou_kind
         losses = []
-        for maps, task in zip(outputs, targets.tasks, strict=True):
+        for maps, task, count in zip(outputs, targets.tasks, counts, strict=True):
             boxes, truth = self._boxes(maps, task)
-            losses.append(rotated_iou_loss(boxes, truth, kind=kind, space="3d", reduction="sum") / num_pos(task.mask))
+            losses.append(rotated_iou_loss(boxes, truth, kind=kind, space="3d", reduction="sum") / count)
         return _add(losses)
 
-    def _corner(self, outputs: Outputs, targets: Targets) -> Tensor:
+    def _corner(self, outputs: Outputs, targets: Targets, counts: Tensor) -> Tensor:
         losses = []
-        for maps, task in zip(outputs, targets.tasks, strict=True):
+        for maps, task, count in zip(outputs, targets.tasks, counts, strict=True):
             boxes, truth = self._boxes(maps, task)
-            losses.append(corner_loss(boxes, truth, reduction="sum") / 8 / num_pos(task.mask))
+            losses.append(corner_loss(boxes, truth, reduction="sum") / 8 / count)
         return _add(losses)
 
     def _boxes(self, maps: Mapping[str, Tensor], task: TaskTargets) -> tuple[Tensor, Tensor]:

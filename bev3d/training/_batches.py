@@ -16,7 +16,7 @@ from bev3d.training._augment import TrainingAugmentation
 from bev3d.training._paste import make_paste
 from bev3d.training._prefetch import prefetch
 from bev3d.training._sampler import Sampler
-from bev3d.training._samples import balanced, read_sample, trainable
+from bev3d.training._samples import balanced, trainable
 
 __all__ = ["TrainingBatch", "TrainingBatches", "prefetch", "prepare_samples", "trainable"]
 
@@ -36,17 +36,18 @@ class TrainingBatch:
     tokens: tuple[str, ...]
 
 
-def prepare_samples(dataset: Dataset, config: Config) -> tuple[Dataset, ObjectPaste | None]:
+def prepare_samples(dataset: Dataset, config: Config, *, quiet: bool = False) -> tuple[Dataset, ObjectPaste | None]:
     """The samples that a pass draws, and what pastes objects into them.
 
     Args:
         dataset: the training split.
         config: ``class_balanced`` and the settings of pasting.
+        quiet: say nothing of the objects.
 
     Raises:
         UserError: no objects to balance, a ``paste_database`` of other data, damaged files.
     """
-    return balanced(dataset, config), make_paste(dataset, config)
+    return balanced(dataset, config), make_paste(dataset, config, quiet=quiet)
 
 
 class TrainingBatches:
@@ -59,19 +60,31 @@ class TrainingBatches:
         sampler: which sample comes when.
         config: grid, targets, augmentation, batch size.
         paste: both of :func:`prepare_samples`.
+        draws: samples that the run takes of ``sampler``, which decide where pasting fades; those of ``config.epochs``
+            where it is None.
     """
 
-    def __init__(self, dataset: Dataset, sampler: Sampler, config: Config, paste: ObjectPaste | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        sampler: Sampler,
+        config: Config,
+        paste: ObjectPaste | None = None,
+        *,
+        draws: int | None = None,
+    ) -> None:
         self.dataset, self.sampler, self.config = dataset, sampler, config
         self.make_targets = make_targets(config)
-        draws = sampler.steps(config.epochs, config.batch_size) * config.batch_size
+        if draws is None:
+            draws = sampler.steps(config.epochs, config.batch_size) * config.batch_size
         self.augment = TrainingAugmentation(config, paste, draws)
 
     def __call__(self, step: int) -> TrainingBatch:
         """The batch of ``step``, which counts from 0."""
+        size = self.config.batch_size
         clouds, boxes, labels, tokens = [], [], [], []
-        for position in self._positions(step):
-            sample = read_sample(self.dataset, self.sampler.index(position))
+        for position in range(step * size, (step + 1) * size):
+            sample = self.dataset[self.sampler.index(position)]
             scene = self.augment(sample, position, self.sampler.random(position))
             clouds.append(scene.points)
             boxes.append(torch.from_numpy(scene.boxes))
@@ -87,10 +100,3 @@ class TrainingBatches:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.make_targets = make_targets(self.config)
-
-    def describe(self, step: int) -> str:
-        """Names of the samples of ``step``."""
-        return ", ".join(self.dataset.tokens[self.sampler.index(position)] for position in self._positions(step))
-
-    def _positions(self, step: int) -> range:
-        return range(step * self.config.batch_size, (step + 1) * self.config.batch_size)

@@ -17,6 +17,7 @@ from bev3d.data import Detections
 from bev3d.models import Detector, ModelInputs, build_detector, decode_outputs
 from bev3d.training._checkpoint import load_checkpoint
 from bev3d.training._clock import StageClock
+from bev3d.training._device import choose_device
 from bev3d.training._postprocess import postprocess
 from bev3d.training._views import flips_of, has_heatmaps, mean_maps, merge_boxes, unflip_boxes, unflip_maps
 
@@ -39,17 +40,10 @@ def load_detector(checkpoint: str | Path, config: Config | None = None) -> tuple
         expected, got = getattr(read.config, key), getattr(config, key)
         if expected != got:
             raise UserError(f"{read.path}: expected {key} {expected} as the checkpoint was trained, got {got}")
-    device = _device(config)
+    device = choose_device(config.device)
     detector = build_detector(config)
-    detector.load_state_dict(read.state["model"])
+    detector.load_state_dict(read.weights)
     return detector.eval().to(device), config
-
-
-def _device(config: Config) -> torch.device:
-    there = torch.cuda.is_available()
-    if config.device == "cuda" and not there:
-        raise UserError("device: expected cpu or auto, since torch finds no GPU here, got cuda")
-    return torch.device("cuda" if there and config.device != "cpu" else "cpu")
 
 
 @torch.inference_mode()

@@ -22,11 +22,11 @@ __all__ = ["database_folder", "make_paste"]
 _PROBES = 8
 
 
-def make_paste(dataset: Dataset, config: Config) -> ObjectPaste | None:
+def make_paste(dataset: Dataset, config: Config, *, quiet: bool = False) -> ObjectPaste | None:
     """What pastes objects into training samples as ``config`` asks, or None where it asks for none.
 
     The database is made where it is not there yet, out of ``dataset`` alone, which is the training split; of several
-    processes one makes it and the others wait.
+    processes one makes it and the others wait. What it holds is told on standard error, unless ``quiet``.
 
     Raises:
         ConfigError: ``paste_database`` holds objects of other data, or there is no folder for it.
@@ -49,7 +49,8 @@ def make_paste(dataset: Dataset, config: Config) -> ObjectPaste | None:
     usable = ", ".join(
         f"{name} {len(rows)} of {there[name]}" for name, rows in zip(names, database.members, strict=True)
     )
-    print(f"paste database: {folder}: {usable}", file=sys.stderr)
+    if not quiet:
+        print(f"paste database: {folder}: {usable}", file=sys.stderr)
     return ObjectPaste(database, counts, fill_up=config.paste_fill_up)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from bev3d.training._prefetch import prefetch
 from bev3d.training._samples import read_sample
 from bev3d.training._views import Views, make_views
 
-__all__ = ["PredictionBatch", "PredictionBatches", "predict"]
+__all__ = ["PredictionBatch", "PredictionBatches", "predict", "predicted_batches"]
 
 SAMPLES_PER_PART = 64
 
@@ -52,7 +52,7 @@ class PredictionBatches:
     def __init__(self, dataset: Dataset, config: Config) -> None:
         self.dataset, self.config = dataset, config
 
-    def __call__(self, indices: range) -> PredictionBatch:
+    def __call__(self, indices: Sequence[int]) -> PredictionBatch:
         """The batch of these samples."""
         start = time.perf_counter()
         samples = [read_sample(self.dataset, i) for i in indices]
@@ -61,7 +61,7 @@ class PredictionBatches:
         seconds = {"read": middle - start, "encode": time.perf_counter() - middle}
         return PredictionBatch(tuple(sample.token for sample in samples), views, seconds)
 
-    def describe(self, indices: range) -> str:
+    def describe(self, indices: Sequence[int]) -> str:
         """Names of these samples."""
         return ", ".join(self.dataset.tokens[i] for i in indices)
 
@@ -110,7 +110,9 @@ def predict(
     if found:
         done = sum(len(part) for part in found.values())
         print(f"predicting: {done} of {len(dataset)} samples are done already", file=sys.stderr)
-    with closing(_answers(pending, PredictionBatches(dataset, config), detector, clock)) as answers:
+    batches = [batch for samples in pending for batch in _batches(samples, config.batch_size)]
+    with closing(predicted_batches(detector, dataset, batches, config, clock=clock)) as running:
+        answers = track(running, "predicting", total=len(batches), unit="batches")
         for samples in pending:
             part = [detections for _ in _batches(samples, config.batch_size) for detections in next(answers)]
             if store is not None:
@@ -125,14 +127,27 @@ def _batches(samples: range, size: int) -> list[range]:
     return [samples[i : i + size] for i in range(0, len(samples), size)]
 
 
-def _answers(
-    pending: list[range], load: PredictionBatches, detector: nn.Module, clock: StageClock
+def predicted_batches(
+    detector: nn.Module,
+    dataset: Dataset,
+    batches: Sequence[Sequence[int]],
+    config: Config,
+    *,
+    clock: StageClock | None = None,
 ) -> Generator[list[Detections]]:
-    """Detections of every batch of ``pending``, in order."""
-    config = load.config
-    batches = [batch for samples in pending for batch in _batches(samples, config.batch_size)]
+    """Detections of every batch of samples, in order, while the next are prepared.
+
+    Args:
+        detector: in evaluation mode, on any device.
+        dataset: samples.
+        batches: indices into it.
+        config: settings of prediction.
+        clock: counts the time of each stage.
+    """
+    clock = StageClock() if clock is None else clock
+    load = PredictionBatches(dataset, config)
     loaded = prefetch(load, batches, workers=config.loader_workers, describe=load.describe, clock=clock)
     with closing(loaded):
-        for batch in track(loaded, "predicting", total=len(batches), unit="batches"):
+        for batch in loaded:
             clock.add(batch.seconds)
             yield detect(detector, batch.views, batch.tokens, config, clock=clock)

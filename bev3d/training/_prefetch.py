@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -92,6 +93,7 @@ _made_by: list[Callable[[Any], Any]] = []
 
 def _begin(make: Callable[[Any], Any]) -> None:
     end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent says what becomes of it
     torch.set_num_threads(1)
     _made_by[:] = [make]
 

@@ -17,7 +17,7 @@ from training_worlds import BlockWorld
 from bev3d import ConfigError, DataFormatError, UserError
 from bev3d.config import Config
 from bev3d.data import Detections, Sample
-from bev3d.training import StageClock, detect, load_detector, make_views, predict, train
+from bev3d.training import SampleError, StageClock, detect, load_detector, make_views, predict, train
 from bev3d.training import _predict as module
 
 
@@ -154,7 +154,7 @@ class Unreadable(BlockWorld):
 
 
 def test_an_unreadable_sample_is_named_with_its_file(low: Config, checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataFormatError, match=r"sample block-2: scans/two\.bin: no such file"):
+    with pytest.raises(SampleError, match=r"sample block-2: .*scans/two\.bin: no such file"):
         train(low, ".", tmp_path / "other", dataset=Unreadable(low))
     with pytest.raises(DataFormatError, match=r"sample block-2: scans/two\.bin: no such file"):
         predict(checkpoint, ".", config=low, dataset=Unreadable(low))
@@ -182,5 +182,5 @@ def test_boxes_without_end_are_left_out_and_told(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_gpu_that_is_not_there(low: Config, checkpoint: Path) -> None:
-    with pytest.raises(UserError, match="device: expected cpu or auto, since torch finds no GPU here, got cuda"):
+    with pytest.raises(UserError, match=r"device: expected cpu or auto, since .*, got cuda"):
         load_detector(checkpoint, replace(low, device="cuda"))
