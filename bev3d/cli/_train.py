@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,22 @@ class Options:
     """Stop after this many seconds with a checkpoint to go on from."""
 
 
-def run(argv: list[str]) -> None:
-    """Run the command."""
+def run(argv: list[str]) -> int:
+    """Run the command; the status is 130 after Ctrl-C and 143 after SIGTERM."""
     options, config = parse_with_config(Options, "train", argv)
-    from bev3d.training import train
+    from bev3d.training import TrainingInterrupted, train
 
-    result = train(config, options.dataroot, options.out, resume=options.resume, max_seconds=options.max_seconds)
+    try:
+        result = train(config, options.dataroot, options.out, resume=options.resume, max_seconds=options.max_seconds)
+    except TrainingInterrupted as stopped:
+        print(f"bev3d train: {stopped}", file=sys.stderr)
+        return stopped.status
+    if not result.is_main:
+        return 0
     losses = ", ".join(f"{name} {value:.4f}" for name, value in result.losses.items())
     print(f"{result.checkpoint}: step {result.steps} of {result.total_steps}, {result.seconds:.0f} s; {losses}")
+    print(f"{result.waiting_share:.1%} of the time of the steps went by in waiting for data")
+    if result.best:
+        best = result.best
+        print(f"{result.checkpoint.with_name('best.pt')}: step {best['step']}, mAP {best['mean_ap']:.4f}")
+    return 0

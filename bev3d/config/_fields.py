@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bev3d.config._augment import AugmentConfig
 from bev3d.config._data import DataConfig
 from bev3d.config._grid import GridConfig, TargetConfig
 from bev3d.config._loss import LossConfig
@@ -13,6 +14,7 @@ from bev3d.config._refuse import check_positive
 from bev3d.config._training import OptimiserConfig
 
 __all__ = [
+    "AugmentConfig",
     "Config",
     "DataConfig",
     "GridConfig",
@@ -25,8 +27,10 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(PredictConfig, OptimiserConfig, LossConfig, ModelConfig, TargetConfig, GridConfig, DataConfig):
-    """One run: data, grid, targets, network, loss, training and prediction in one flat record.
+class Config(
+    PredictConfig, AugmentConfig, OptimiserConfig, LossConfig, ModelConfig, TargetConfig, GridConfig, DataConfig
+):
+    """One run: data, grid, targets, network, loss, training, augmentation and prediction in one flat record.
 
     Raises:
         ConfigError: a value that cannot be, with the key, what is expected and what came.
@@ -40,4 +44,5 @@ class Config(PredictConfig, OptimiserConfig, LossConfig, ModelConfig, TargetConf
         self.check_targets(len(self.class_names), self.head)
         self.check_loss(self.head, self.iou_head)
         self.check_training()
-        self.check_prediction(len(self.class_names))
+        self.check_augmentation(len(self.class_names))
+        self.check_prediction(len(self.class_names), self.range_m)

@@ -30,17 +30,19 @@ class AnchorBatch:
         maps: output of the head.
         targets: what it is compared with.
         counts: (B,) number of positive anchors, at least 1.
+        samples: 0-dim number of samples.
         code: (B, P, 7 or 9) predicted at the positive anchors.
     """
 
     maps: Mapping[str, Tensor]
     targets: AnchorTargets
     counts: Tensor
+    samples: Tensor
     code: Tensor
 
     def mean(self, loss: Tensor) -> Tensor:
         """Mean over the samples of the sum (B, ...) over the number of positives."""
-        return (loss.flatten(1).sum(dim=1) / self.counts).sum() / max(len(loss), 1)
+        return (loss.flatten(1).sum(dim=1) / self.counts).sum() / self.samples
 
 
 class AnchorTerms:
@@ -69,13 +71,17 @@ class AnchorTerms:
             losses[name] = (_of_boxes(loss), weight)
         return losses
 
-    def prepare(self, outputs: Sequence[Mapping[str, Tensor]], targets: AnchorTargets) -> AnchorBatch:
+    def counts(self, targets: AnchorTargets) -> Tensor:
+        """(1,) float32 number of samples: each is divided by its own number of positives before."""
+        _check(targets)
+        return torch.full((1,), float(len(targets.mask)))
+
+    def prepare(self, outputs: Sequence[Mapping[str, Tensor]], targets: AnchorTargets, counts: Tensor) -> AnchorBatch:
         """Count the positives and gather their codes, once for all terms."""
-        if not isinstance(targets, AnchorTargets):
-            raise TypeError(f"targets: expected AnchorTargets for the anchor head, got {type(targets).__name__}")
+        _check(targets)
         maps = outputs[0]
-        counts = num_pos_per_sample(targets.mask).flatten()
-        return AnchorBatch(maps, targets, counts, _at(maps["box_code"], targets.index))
+        positives = num_pos_per_sample(targets.mask).flatten()
+        return AnchorBatch(maps, targets, positives, counts[0], _at(maps["box_code"], targets.index))
 
     def _classification(self, batch: AnchorBatch) -> Tensor:
         logits, labels = batch.maps["class_logits"], batch.targets.labels
@@ -98,6 +104,11 @@ class AnchorTerms:
         logits = _at(batch.maps["direction_logits"], batch.targets.index)
         yaw = batch.targets.boxes[..., YAW]
         return batch.mean(direction_loss(logits, yaw, offset=self.config.direction_offset_rad))
+
+
+def _check(targets: object) -> None:
+    if not isinstance(targets, AnchorTargets):
+        raise TypeError(f"targets: expected AnchorTargets for the anchor head, got {type(targets).__name__}")
 
 
 def _of_boxes(loss: PairLoss) -> Callable[[AnchorBatch], Tensor]:

@@ -15,7 +15,6 @@ from bev3d.losses import (
     gathered_heatmap_focal_loss,
     heatmap_focal_loss,
     iou_quality_target,
-    num_pos_per_sample,
 )
 from bev3d.models._box_terms import PairLoss, box_terms, elementwise, hide_free, velocity_term
 from bev3d.models._decode import boxes_at_cells, gather_cells
@@ -33,7 +32,7 @@ class CentreBatch:
     Attributes:
         maps: outputs of the head.
         targets: what they are compared with.
-        counts: 0-dim number of objects, at least 1.
+        counts: 0-dim number of objects, above 0.
         boxes: predicted and true boxes (..., 7), the latter NaN in free slots; None where no term asks for them.
         quality: predicted overlap (...) of those boxes, likewise.
     """
@@ -50,11 +49,10 @@ class CentreTerms:
 
     Args:
         config: which terms, and the grid.
-        synchronise: take the number of objects as the mean over the ranks of the default process group.
     """
 
-    def __init__(self, config: Config, *, synchronise: bool) -> None:
-        self.config, self.synchronise = config, synchronise
+    def __init__(self, config: Config) -> None:
+        self.config = config
         self._box_terms = box_terms(config)
         self._elementwise = elementwise(config.regression_loss, config.smooth_l1_beta)
         self._velocity = velocity_term(config.velocity_delta_mps)
@@ -73,18 +71,22 @@ class CentreTerms:
             losses["iou_quality"] = (self._iou_quality, config.iou_quality_weight)
         return losses
 
-    def prepare(self, outputs: Sequence[Maps], targets: Targets) -> CentreBatch:
-        """Count the objects and decode the boxes, once for all terms."""
+    def counts(self, targets: Targets) -> Tensor:
+        """(T,) float32 number of objects of each task."""
         if not isinstance(targets, Targets):
             raise TypeError(f"targets: expected Targets for a centre head, got {type(targets).__name__}")
-        masks = torch.stack([task.mask for task in targets.tasks])
-        counts = num_pos_per_sample(masks, synchronise=self.synchronise).flatten().unbind()
+        return torch.stack([task.mask.sum(dtype=torch.float32) for task in targets.tasks])
+
+    def prepare(self, outputs: Sequence[Maps], targets: Targets, counts: Tensor) -> CentreBatch:
+        """Decode the boxes, once for all terms."""
+        if not isinstance(targets, Targets):
+            raise TypeError(f"targets: expected Targets for a centre head, got {type(targets).__name__}")
         boxes, quality = None, None
         if self._box_terms or self.config.iou_head:
             found = [self._boxes(*pair) for pair in zip(outputs, targets.tasks, strict=True)]
             boxes = [(predicted, truth) for predicted, truth, _ in found]
             quality = [values for _, _, values in found]
-        return CentreBatch(outputs, targets.tasks, counts, boxes, quality)
+        return CentreBatch(outputs, targets.tasks, counts.unbind(), boxes, quality)
 
     def _heatmap(self, batch: CentreBatch) -> Tensor:
         losses = []

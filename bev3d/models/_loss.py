@@ -19,7 +19,8 @@ class DetectionLoss(nn.Module):
     """Weighted sum of the terms that a configuration asks for.
 
     **Centre heads.** With N_t the number of objects of task t in the batch, at least 1, a term is the sum over the
-    tasks of its own sum / N_t (CenterPoint, Yin et al. 2021, arXiv 2006.11275):
+    tasks of its own sum / N_t (CenterPoint, Yin et al. 2021, arXiv 2006.11275). A batch that is spread over processes
+    or taken in parts gives the same loss where it is counted over all of it: see :meth:`counts`.
 
     * ``heatmap``: penalty-reduced focal loss of all cells
     * ``regression/offset``, ``height``, ``log_size``, ``heading``: ``regression_loss`` at the objects' cells, times
@@ -42,26 +43,32 @@ class DetectionLoss(nn.Module):
 
     Args:
         config: weights, kinds and the grid.
-        synchronise: divide by the mean number of objects over the ranks of the default process group, where there is
-            one: then every rank must call the loss. The gradients' mean over the ranks is that of the joint batch.
     """
 
-    def __init__(self, config: Config, *, synchronise: bool = True) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.terms: AnchorTerms | CentreTerms
-        if config.head == "anchor":
-            self.terms = AnchorTerms(config)
-        else:
-            self.terms = CentreTerms(config, synchronise=synchronise)
+        self.terms = AnchorTerms(config) if config.head == "anchor" else CentreTerms(config)
         self.composite = CompositeLoss(self.terms.losses())
 
-    def forward(self, outputs: Sequence[Mapping[str, Tensor]], targets: DetectionTargets) -> CompositeResult:
+    def counts(self, targets: DetectionTargets) -> Tensor:
+        """What sums are divided by, float32: (T,) objects of each task, which may be 0; anchor head: (1,) samples."""
+        return self.terms.counts(targets)  # type: ignore[arg-type]  # each checks the kind it was given
+
+    def forward(
+        self,
+        outputs: Sequence[Mapping[str, Tensor]],
+        targets: DetectionTargets,
+        *,
+        counts: Tensor | None = None,
+    ) -> CompositeResult:
         """Loss of a batch.
 
         Args:
             outputs: of the configuration's :class:`bev3d.models.Detector`.
             targets: of :func:`bev3d.models.make_targets` for the same batch, on the outputs' device.
+            counts: what the sums are divided by, > 0; None: :meth:`counts`, at least 1.
 
         Returns:
             ``total`` with its graph, and the terms by name, detached.
@@ -69,5 +76,6 @@ class DetectionLoss(nn.Module):
         Raises:
             TypeError: targets of another kind of head.
         """
-        batch = self.terms.prepare(outputs, targets)  # type: ignore[arg-type]  # each checks the kind it was given
+        counts = self.counts(targets).clamp(min=1) if counts is None else counts
+        batch = self.terms.prepare(outputs, targets, counts)  # type: ignore[arg-type]
         return self.composite(dict.fromkeys(self.composite.weights, (batch,)))

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+import torch
 
 from bev3d.config import Config
 from bev3d.data import Dataset, open_dataset
-from bev3d.models import DetectionLoss, build_detector
-from bev3d.training._batches import TrainingBatches, prefetch
-from bev3d.training._checkpoint import check_same_run, load_checkpoint, restore, save_checkpoint
-from bev3d.training._log import LossLog, training_progress
+from bev3d.training._batches import prepare_samples
+from bev3d.training._checkpoint import check_same_run, load_checkpoint, restore
+from bev3d.training._device import choose_device, repeatable
+from bev3d.training._evaluate import Evaluate, evaluate_on
+from bev3d.training._interrupt import watched_signals
+from bev3d.training._log import training_progress
+from bev3d.training._loop import Run, run_steps
 from bev3d.training._plot import plot_losses
+from bev3d.training._ranks import Ranks, joined_ranks, peer_failures_named
+from bev3d.training._record import CHECKPOINT, LOSS_CURVE, Record
 from bev3d.training._sampler import Sampler
-from bev3d.training._step import build_optimiser, take_step
+from bev3d.training._state import TrainingState, build_state
 
-__all__ = ["CHECKPOINT", "LOG", "LOSS_CURVE", "TrainResult", "train"]
-
-CHECKPOINT, LOG, LOSS_CURVE = "checkpoint.pt", "losses.jsonl", "loss.png"
+__all__ = ["TrainResult", "train"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class TrainResult:
         total_steps: steps of the whole run; more than ``steps`` where ``max_seconds`` ended it early.
         seconds: wall time of this call.
         losses: mean of every term over the last logged stretch, by name.
+        waiting_share: of the time of this call's steps, what went by in waiting for data.
+        skipped: steps that overflowed in float16 and changed nothing.
+        best: step and metrics of the best evaluation, whose checkpoint is ``best.pt``; empty without evaluations.
+        is_main: whether this process is the one that wrote them.
     """
 
     checkpoint: Path
@@ -42,32 +50,10 @@ class TrainResult:
     total_steps: int
     seconds: float
     losses: dict[str, float]
-
-
-@dataclass(eq=False)
-class _Run:
-    """What changes while a run goes on."""
-
-    config: Config
-    out: Path
-    sampler: Sampler
-    model: nn.Module
-    optimiser: Optimizer
-    scheduler: LRScheduler
-    total_steps: int
-    step: int = 0
-
-    def save(self, log: LossLog) -> None:
-        log.write()
-        save_checkpoint(
-            self.out / CHECKPOINT,
-            config=self.config,
-            step=self.step,
-            sampler=self.sampler,
-            model=self.model,
-            optimiser=self.optimiser,
-            scheduler=self.scheduler,
-        )
+    waiting_share: float = 0.0
+    skipped: int = 0
+    best: dict[str, Any] = field(default_factory=dict)
+    is_main: bool = True
 
 
 def train(
@@ -78,6 +64,7 @@ def train(
     resume: bool = True,
     max_seconds: float | None = None,
     dataset: Dataset | None = None,
+    evaluate: Evaluate | None = None,
 ) -> TrainResult:
     """Train the detector of ``config`` on ``config.train_split``.
 
@@ -85,70 +72,81 @@ def train(
     threads, ends with the same weights, bit for bit, as one that was not. Samples are loaded by a thread meanwhile.
     For speed beside other work set ``OMP_WAIT_POLICY=PASSIVE`` before torch is imported (the command line does).
 
+    Started by ``torchrun`` the processes train together; rank 0 writes and prints. Ctrl-C and SIGTERM end the run
+    after the step, with a checkpoint.
+
     Args:
-        config: everything that shapes the run; the number of steps is ceil(epochs * samples / batch_size).
+        config: everything that shapes the run; the number of steps is ceil(epochs * samples / samples of a step).
         dataroot: folder of the data set.
-        out: folder for ``checkpoint.pt``, ``losses.jsonl`` and ``loss.png``.
+        out: folder for ``checkpoint.pt``, ``best.pt``, ``losses.jsonl`` and ``.csv``, ``evaluations.jsonl`` and
+            ``.csv``, ``loss.png``, ``events``.
         resume: go on from the checkpoint in ``out`` if there is one; else start anew and overwrite it.
         max_seconds: stop after the first step past this time, with a checkpoint to go on from.
         dataset: samples to train on in place of those under ``dataroot``.
+        evaluate: called as often as ``config`` says, on rank 0, with the detector of the averaged weights; None: the
+            data set's own metric on ``config.val_split``.
 
     Raises:
-        UserError: a checkpoint of another configuration or a damaged one; no samples; a loss that is no number.
+        UserError: a checkpoint of another configuration or a damaged one; no samples, or one that cannot be read; a
+            loss that is no number; too little memory or disk; another process that failed.
+        TrainingInterrupted: a signal asked to stop.
     """
     start = time.monotonic()
-    dataset = open_dataset(config, Path(dataroot), config.train_split) if dataset is None else dataset
-    run = _prepare(config, Path(out), Sampler(len(dataset), config.seed))
-    if resume and (run.out / CHECKPOINT).is_file():
-        checkpoint = load_checkpoint(run.out / CHECKPOINT)
-        check_same_run(checkpoint, config, run.sampler)
-        restore(checkpoint, run.model, run.optimiser, run.scheduler)
-        run.step = checkpoint.step
-    log = LossLog(run.out / LOG, every=config.log_every_steps, resume_step=run.step, last_step=run.total_steps)
     deadline = None if max_seconds is None else start + max_seconds
-    _loop(run, TrainingBatches(dataset, run.sampler, config), log, deadline)
-    plot_losses(log.rows, run.out / LOSS_CURVE)
-    seconds = time.monotonic() - start
-    losses = dict(log.rows[-1]["losses"]) if log.rows else {}
-    return TrainResult(run.out / CHECKPOINT, run.step, run.total_steps, seconds, losses)
+    with ExitStack() as stack:
+        ranks = stack.enter_context(joined_ranks(config.device, config.rank_timeout_s))
+        stack.enter_context(peer_failures_named(ranks))
+        device = choose_device(config.device, ranks.local_rank)
+        stack.enter_context(_own_random_numbers(device, config.seed))
+        stack.enter_context(repeatable(config.deterministic))
+        dataset = open_dataset(config, Path(dataroot), config.train_split) if dataset is None else dataset
+        dataset, paste = prepare_samples(dataset, config, quiet=not ranks.is_main)
+        state = build_state(config, ranks, device, Sampler(len(dataset), config.seed))
+        record = stack.enter_context(_opened_record(Path(out), state, resume))
+        if evaluate is None and ranks.is_main and (config.evaluate_every_steps or config.evaluate_every_epochs):
+            evaluate = evaluate_on(config, dataroot, open_dataset(config, Path(dataroot), config.val_split))
+        stop = stack.enter_context(watched_signals())
+        progress = stack.enter_context(training_progress(state.total_steps, state.step, quiet=not ranks.is_main))
+        run_steps(Run(state, record, progress, stop, dataset, paste, evaluate, deadline))
+        if ranks.is_main:
+            plot_losses(record.losses.rows, record.out / LOSS_CURVE)
+    return _result(state, record, ranks, progress.waiting / max(progress.seconds, 1e-9), time.monotonic() - start)
 
 
-def _prepare(config: Config, out: Path, sampler: Sampler) -> _Run:
-    steps = sampler.steps(config.epochs, config.batch_size)
-    model = build_detector(config).train()
-    optimiser, scheduler = build_optimiser(model, config, steps)
-    return _Run(config, out, sampler, model, optimiser, scheduler, steps)
+@contextmanager
+def _opened_record(out: Path, state: TrainingState, resume: bool) -> Iterator[Record]:
+    """The files of a run; where one was stopped there, ``state`` is put back to its checkpoint."""
+    log: dict[str, Any] = {}
+    if resume and (out / CHECKPOINT).is_file():
+        checkpoint = load_checkpoint(out / CHECKPOINT)
+        check_same_run(checkpoint, state)
+        restore(checkpoint, state)
+        log = checkpoint.state["log"]
+    state.ranks.add([0.0])  # nobody writes a checkpoint while another still reads
+    with Record.opened(out, state, log) as record:
+        yield record
 
 
-def _loop(run: _Run, batches: TrainingBatches, log: LossLog, deadline: float | None) -> None:
-    """Take the steps that are left; the last one, and the one that meets the deadline, write a checkpoint."""
-    config, loss = run.config, DetectionLoss(run.config)
-    start, saved = time.monotonic(), run.step
-    with training_progress(run.total_steps, run.step) as progress:
-        for batch in prefetch(batches, range(run.step, run.total_steps)):
-            terms = take_step(
-                run.model,
-                loss,
-                batch,
-                optimiser=run.optimiser,
-                scheduler=run.scheduler,
-                gradient_clip=config.gradient_clip,
-                step=run.step + 1,
-                precision=config.precision,
-            )
-            run.step += 1
-            facts = {
-                "samples": run.step * config.batch_size,
-                "seconds": round(time.monotonic() - start, 3),
-                "learning_rate": run.optimiser.param_groups[0]["lr"],
-            }
-            log.add(run.step, terms, **facts)
-            progress.update(run.step, terms)
-            late = deadline is not None and time.monotonic() >= deadline
-            if run.step % config.checkpoint_every_steps == 0 or run.step == run.total_steps or late:
-                run.save(log)
-                saved = run.step
-            if late:
-                break
-    if saved != run.step:
-        run.save(log)
+@contextmanager
+def _own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
+    """torch's generators are the run's own within it, and the caller's again afterwards."""
+    with torch.random.fork_rng(devices=[device.index] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        yield
+
+
+def _result(state: TrainingState, record: Record, ranks: Ranks, waiting: float, seconds: float) -> TrainResult:
+    rows = record.losses.rows
+    return TrainResult(
+        checkpoint=record.out / CHECKPOINT,
+        steps=state.step,
+        total_steps=state.total_steps,
+        seconds=seconds,
+        losses=dict(rows[-1]["losses"]) if rows else {},
+        waiting_share=waiting,
+        skipped=state.skipped,
+        best=dict(state.best),
+        is_main=ranks.is_main,
+    )

@@ -204,11 +204,11 @@ class _Elsewhere:
 def test_the_way_of_the_gpu_gives_the_same(tiny_config: Config) -> None:
     config = replace(tiny_config, max_objects=9, **ALL_TERMS)  # type: ignore[arg-type]
     targets = targets_of(config, count=5)
-    terms = CentreTerms(config, synchronise=False)
+    terms = CentreTerms(config)
     results = []
     for elsewhere in (False, True):
         outputs = shaken(config, targets)
-        batch = terms.prepare(outputs, targets)
+        batch = terms.prepare(outputs, targets, terms.counts(targets).clamp(min=1))
         if elsewhere:
             tasks = [
                 TaskTargets(t.heatmap, t.cell_index, t.class_index, t.box_index, _Elsewhere(t.mask), t.regression)  # type: ignore[arg-type]

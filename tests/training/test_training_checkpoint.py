@@ -57,7 +57,7 @@ def test_pickled_code_is_never_run(tmp_path: Path) -> None:
 def test_other_contents(tmp_path: Path) -> None:
     file = tmp_path / "checkpoint.pt"
     torch.save({"state_dict": {}}, file)
-    with pytest.raises(DataFormatError, match="marked 'bev3d checkpoint 1'"):
+    with pytest.raises(DataFormatError, match="marked 'bev3d checkpoint 2'"):
         load_checkpoint(file)
 
 
