@@ -65,7 +65,7 @@ def run_steps(run: Run) -> None:
                 if not _take(run, batches, begun, late):
                     break
                 _close_step(run)
-        if run.record.saved != state.step:
+        if run.record.saved != state.step or run.stop.agreed:  # also before the first step: the message promises one
             run.record.save()
     except BaseException as error:
         run.record.rescue()
