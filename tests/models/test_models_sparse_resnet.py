@@ -85,12 +85,16 @@ def test_the_published_size(bias: bool, count: int) -> None:
 
 
 def test_names_are_those_of_published_checkpoints() -> None:
-    names = list(dict(SparseResNet(5, (41, 64, 64), SparseResNetSettings(block_bias=True)).named_parameters()))
+    network = SparseResNet(5, (41, 64, 64), SparseResNetSettings(block_bias=True))
+    names = list(dict(network.named_parameters()))
     assert names[:3] == ["conv_input.0.weight", "conv_input.1.weight", "conv_input.1.bias"]
     for name in ("conv1.0.conv1.bias", "conv2.0.weight", "conv2.1.bias", "conv2.3.conv1.weight", "conv4.4.bn2.bias"):
         assert name in names
     assert names[-3:] == ["extra_conv.0.weight", "extra_conv.1.weight", "extra_conv.1.bias"]
     assert not any("conv_input.0.bias" in name for name in names)
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm1d)]
+    assert {(part.eps, part.momentum) for part in norms} == {(1e-3, 0.01)}
+    assert len(norms) == 1 + 3 + 1 + 2 * 8
 
 
 def rows_of(grid: Tensor, mask: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -239,6 +239,26 @@ def test_under_autocast_the_cpu_computes_in_float32(dtype: torch.dtype, backend:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_loss_may_be_sent_back_inside_of_autocast(dtype: torch.dtype, backend: str) -> None:
+    features, coordinates = batch()
+    grads = []
+    for enabled in (True, False):
+        net, start = network(), features.clone().requires_grad_()
+        with torch.autocast("cpu", dtype=dtype, enabled=enabled):
+            net(given(backend, start, coordinates)).square().mean().backward()
+        grads.append([start.grad, *(value.grad for value in net.parameters())])
+    for inside, outside in zip(*grads, strict=True):
+        assert torch.equal(inside, outside)
+
+
+def test_a_graph_that_is_kept_can_be_gone_through_twice(backend: str) -> None:
+    net, (features, coordinates) = network(), batch()
+    loss = net(given(backend, features, coordinates)).square().mean()
+    once, twice = (torch.autograd.grad(loss, list(net.parameters()), retain_graph=True) for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(once, twice, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_networks_run_on_the_cpu(dtype: torch.dtype, backend: str) -> None:
     layer, (features, coordinates) = SubMConv3d(4, 6, 3).to(dtype), batch()
     out = layer(given(backend, features.to(dtype), coordinates)).features

@@ -23,6 +23,7 @@ from bev3d.sparse import (
     strided_rulebook,
 )
 from bev3d.sparse._geometry import reaches_anything
+from bev3d.sparse._sites import check_on_device
 from bev3d.sparse._tensor import Geometry
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -52,6 +53,23 @@ def test_a_site_outside_is_an_error_that_shows_it(row: list[int], text: str, bac
 def test_a_repeated_site_is_an_error_that_shows_it(backend: str) -> None:
     with pytest.raises(ValueError, match=r"each site once, got \[0, 1, 2, 3\] in rows 0 and 2"):
         tensor(backend, [[0, 1, 2, 3], [0, 0, 0, 0], [0, 1, 2, 3]])
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        ([[0, 0, 0, 0], [0, 4, 0, 0], [2, 0, 0, -1]], r"< \(2, 4, 5, 6\), got 2 of 3 rows outside"),
+        ([[0, 0, 0, 2**32], [0, 0, 0, 0]], "got 1 of 2 rows outside"),
+        ([[0, 1, 2, 3], [0, 0, 0, 0], [0, 1, 2, 3]], "each site once, got 1 repeated"),
+    ],
+)
+def test_the_check_of_other_devices_counts(rows: list[list[int]], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        check_on_device(torch.tensor(rows), (2, *SHAPE))
+    check_on_device(torch.tensor([[0, 1, 2, 3], [0, 0, 0, 0], [1, 3, 4, 5]]), (2, *SHAPE))
+    check_on_device(torch.zeros(0, 4).long(), (2, *SHAPE))
+    with pytest.raises(ValueError, match=r"fewer than 2\*\*62 cells"):
+        check_on_device(torch.zeros(0, 4).long(), (2**31, 2**30, 2, 1))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bev3d._errors import MissingPackageError
 from bev3d.bench._case import Case, Cases, Contestant, Limit, ours, peer
-from bev3d.bench._packages import installed
 from bev3d.models._sparse_resnet import SparseResNet
 from bev3d.sparse import Backend
+from bev3d.sparse._backend import import_spconv
 
 __all__ = ["module_cases", "network_case"]
 
@@ -32,7 +33,7 @@ def network_case(coordinates: Tensor, *, threads: tuple[int, ...] = (1, 2)) -> C
     for count in threads:
         more = "" if count == 1 else f", {count} threads"
         contestants["bev3d" + more] = ours(_step(network, features, coordinates, "bev3d"), count)
-        if installed("spconv"):
+        if _has_spconv():
             contestants["spconv" + more] = peer(_step(network, features, coordinates, "spconv"), count)
             limits += (Limit("bev3d" + more, "times faster", LEAST_GAIN, than="spconv" + more),)
     truth = None
@@ -56,6 +57,14 @@ def _step(network: SparseResNet, features: Tensor, coordinates: Tensor, backend:
         return bev.detach()
 
     return run
+
+
+def _has_spconv() -> bool:
+    try:
+        import_spconv()
+    except MissingPackageError:
+        return False
+    return True
 
 
 def _relative(answer: np.ndarray, truth: np.ndarray) -> float:
