@@ -13,6 +13,7 @@ from bev3d.augment._settings import (
     OPENPCDET_KITTI,
     OPENPCDET_KITTI_COUNTS,
     AugmentSettings,
+    published_augmentation,
     settings_from_config,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "drop_points",
     "flip_scene",
     "paste",
+    "published_augmentation",
     "rotate_scene",
     "scale_scene",
     "settings_from_config",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from bev3d.augment._points import check_fraction
 from bev3d.config import Config
@@ -17,6 +17,7 @@ __all__ = [
     "OPENPCDET_KITTI",
     "OPENPCDET_KITTI_COUNTS",
     "AugmentSettings",
+    "published_augmentation",
     "settings_from_config",
 ]
 
@@ -80,7 +81,7 @@ OPENPCDET_KITTI_COUNTS: Mapping[str, int] = MappingProxyType({"Car": 15, "Pedest
 
 
 def settings_from_config(config: Config) -> AugmentSettings:
-    """What ``config.flip``, ``rotate_rad`` and ``scale_range`` say.
+    """What ``config`` says: ``flip``, ``rotate_rad``, ``scale_range``, ``translate_std_m``, ``point_drop`` and so on.
 
     KITTI looks forward along x, so only y is mirrored there.
     """
@@ -89,4 +90,37 @@ def settings_from_config(config: Config) -> AugmentSettings:
         flip_axes=axes if config.flip else (),
         rotate_rad=config.rotate_rad,
         scale_range=config.scale_range,
+        translate_std_m=config.translate_std_m,
+        drop_fraction=config.point_drop,
+        object_drop_fraction=config.object_point_drop,
+        shuffle=config.shuffle_points,
     )
+
+
+def published_augmentation(config: Config) -> dict[str, Any]:
+    """Settings by name with which the published detectors of the config's data set are trained.
+
+    nuScenes: :data:`CENTERPOINT_NUSCENES`, filled up to :data:`CENTERPOINT_NUSCENES_COUNTS`, class-balanced. KITTI:
+    :data:`OPENPCDET_KITTI` with :data:`OPENPCDET_KITTI_COUNTS` added to every scene, without objects harder than hard.
+    Classes that the publication does not have are not pasted.
+
+    Returns:
+        For ``dataclasses.replace(config, **published_augmentation(config))``, or to be written into a preset.
+    """
+    is_kitti = config.dataset == "kitti"
+    settings = OPENPCDET_KITTI if is_kitti else CENTERPOINT_NUSCENES
+    counts = OPENPCDET_KITTI_COUNTS if is_kitti else CENTERPOINT_NUSCENES_COUNTS
+    return {
+        "flip": bool(settings.flip_axes),
+        "rotate_rad": settings.rotate_rad,
+        "scale_range": settings.scale_range,
+        "translate_std_m": settings.translate_std_m,
+        "point_drop": settings.drop_fraction,
+        "object_point_drop": settings.object_drop_fraction,
+        "shuffle_points": settings.shuffle,
+        "class_balanced": not is_kitti,
+        "paste_counts": tuple(counts.get(name, 0) for name in config.class_names),
+        "paste_fill_up": not is_kitti,
+        "paste_min_points": (5,),
+        "paste_difficulties": (0, 1, 2) if is_kitti else (),
+    }

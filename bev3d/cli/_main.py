@@ -22,6 +22,7 @@ COMMANDS = {
     "audit": ("_audit", "count what a data set loses on its way into targets; a check for CI"),
     "doctor": ("_doctor", "name the convention that boxes are in, and known defects of data and configurations"),
     "targets": ("_targets", "write heatmap and regression targets of a data set"),
+    "paste-database": ("_paste_database", "cut objects out of training scenes, for training to paste"),
     "train": ("_train", "train a detector"),
     "predict": ("_predict", "boxes of a trained detector: nuScenes submission or KITTI result files"),
     "evaluate": ("_evaluate", "nuScenes or KITTI metrics of predictions"),

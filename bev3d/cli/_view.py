@@ -93,12 +93,11 @@ def _targets(config: Config, samples: list[Any]) -> dict[str, Any]:
 
 def _detect(checkpoint: Path, config: Config, samples: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Detections and predicted heatmaps by token."""
-    from bev3d.models import make_inputs
     from bev3d.report import predicted_layer
-    from bev3d.training import detect, load_detector
+    from bev3d.training import detect, load_detector, make_views
 
     detector, config = load_detector(checkpoint, config)
-    inputs = make_inputs([sample.points for sample in samples], config)
-    found = detect(detector, inputs, [sample.token for sample in samples], config)
+    views = make_views([sample.points for sample in samples], config)
+    found = detect(detector, views, [sample.token for sample in samples], config)
     layers = {sample.token: predicted_layer(detector, sample, config) for sample in samples}
     return {one.token: one for one in found}, layers

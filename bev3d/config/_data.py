@@ -30,6 +30,8 @@ class DataConfig:
     """Class names in groups; each group has its own heatmap. Their concatenation is the list of classes."""
     min_points_per_box: int = 1
     """Ground-truth boxes with fewer LiDAR points are left out of training (not of evaluation)."""
+    loader_workers: int = 0
+    """Processes that read and prepare samples ahead; 0: a thread. The results are the same."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -39,6 +41,8 @@ class DataConfig:
     def check_data(self) -> None:
         """Raise where the settings of the data cannot be."""
         check_positive(self, "sweeps")
+        if self.loader_workers < 0:
+            refuse("loader_workers", "a number >= 0", self.loader_workers)
         names = self.class_names
         if not names or any(not task for task in self.tasks):
             refuse("tasks", "at least one class in every group", self.tasks)

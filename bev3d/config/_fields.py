@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bev3d.config._augment import AugmentConfig
 from bev3d.config._data import DataConfig
 from bev3d.config._grid import GridConfig, TargetConfig
 from bev3d.config._loss import LossConfig
@@ -12,6 +13,7 @@ from bev3d.config._predict import PredictConfig
 from bev3d.config._training import OptimiserConfig
 
 __all__ = [
+    "AugmentConfig",
     "Config",
     "DataConfig",
     "GridConfig",
@@ -24,8 +26,10 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(PredictConfig, OptimiserConfig, LossConfig, ModelConfig, TargetConfig, GridConfig, DataConfig):
-    """One run: data, grid, targets, network, loss, training and prediction in one flat record.
+class Config(
+    PredictConfig, AugmentConfig, OptimiserConfig, LossConfig, ModelConfig, TargetConfig, GridConfig, DataConfig
+):
+    """One run: data, grid, targets, network, loss, training, augmentation and prediction in one flat record.
 
     Raises:
         ConfigError: a value that cannot be, with the key, what is expected and what came.
@@ -37,4 +41,5 @@ class Config(PredictConfig, OptimiserConfig, LossConfig, ModelConfig, TargetConf
         self.check_grid(len(self.channels))
         self.check_targets()
         self.check_training()
-        self.check_prediction(len(self.class_names))
+        self.check_augmentation(len(self.class_names))
+        self.check_prediction(len(self.class_names), self.range_m)

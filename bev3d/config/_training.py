@@ -36,7 +36,7 @@ class OptimiserConfig:
     scale_range: float = 0.0
     """Scale training samples by a random factor in 1 ± this."""
     device: str = "auto"
-    """Where the network trains: cpu, cuda, cuda:1; auto: cuda where there is one. Each process gets its own."""
+    """Where the network trains and predicts: cpu, cuda, cuda:1; auto: cuda where there is one, one for each process."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Arithmetic of the network in training; auto: bfloat16 where the processor has instructions for it."""
     sync_batch_norm: bool = True

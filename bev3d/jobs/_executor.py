@@ -16,7 +16,7 @@ import torch
 from bev3d._check import check_choice
 from bev3d._errors import require
 
-__all__ = ["Executor", "ExecutorKind", "make_executor"]
+__all__ = ["Executor", "ExecutorKind", "end_with_parent", "make_executor"]
 
 State = TypeVar("State")
 Item = TypeVar("Item")
@@ -90,7 +90,7 @@ class _Processes:
             return
         run_id = (os.getpid(), next(_runs))
         context = multiprocessing.get_context("spawn")  # a fork would copy the locks of threads that run here
-        pool = ProcessPoolExecutor(min(self.workers, len(items)), context, initializer=_end_with_parent)
+        pool = ProcessPoolExecutor(min(self.workers, len(items)), context, initializer=end_with_parent)
         try:
             futures = [pool.submit(_work_in_process, run_id, setup, work, item) for item in items]
             for future in as_completed(futures):
@@ -99,7 +99,7 @@ class _Processes:
             pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose parent was killed would wait for work for ever: the queue's other end is open in it as well."""
     parent = multiprocessing.parent_process()
     if parent is None:

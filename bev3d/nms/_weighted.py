@@ -125,7 +125,7 @@ def _merge(boxes: Tensor, scores: Tensor, owner: Tensor, kept: Tensor) -> tuple[
     if boxes.shape[1] > 7:
         known = boxes[:, 7:].isfinite().all(dim=1)
         velocity = mean(boxes[:, 7:], known)
-        has_one = mean(torch.ones_like(velocity), known) > 0
+        has_one = mean(torch.ones_like(boxes[:, 7:]), known) > 0
         merged[:, 7:] = torch.where(has_one, velocity, merged[:, 7:])
     counts = torch.zeros(len(kept) + 1, dtype=torch.int64, device=kept.device)
     return merged, counts.index_add_(0, place, torch.ones_like(place))[:-1]

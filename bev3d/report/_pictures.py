@@ -14,9 +14,9 @@ import torch
 from bev3d._progress import track
 from bev3d.config import Config
 from bev3d.data import Detections, Sample
-from bev3d.models import Detector, make_inputs
+from bev3d.models import Detector
 from bev3d.targets import targets_from_config
-from bev3d.training import heatmaps, loss_curves
+from bev3d.training import heatmaps, loss_curves, make_views
 from bev3d.viz import (
     HeatmapLayer,
     have_open3d,
@@ -64,7 +64,8 @@ def sample_pictures(
         )
         save_figure(figure, file)
         shown = int((found.scores >= score_threshold).sum())
-        text = f"Predicted heatmap and the {shown} detections from score {score_threshold:g} on"
+        what = "The" if predicted is None else "Predicted heatmap and the"
+        text = f"{what} {shown} detections from score {score_threshold:g} on"
         pictures.detections.append((file, f"{text}, beside the {len(sample.boxes)} labels."))
     if have_open3d().available:
         first, file = samples[0], out / "scene.png"
@@ -75,13 +76,18 @@ def sample_pictures(
     return pictures
 
 
-def predicted_layer(detector: Detector, sample: Sample, config: Config) -> HeatmapLayer:
-    """What the detector sees in a sample: the heatmaps of all tasks, their peaks and predicted centres."""
+def predicted_layer(detector: Detector, sample: Sample, config: Config) -> HeatmapLayer | None:
+    """What the detector sees in a sample: the heatmaps of all tasks, their peaks and predicted centres.
+
+    None where the detector's head has no heatmap.
+    """
     layers = []
-    for task in heatmaps(detector, make_inputs([sample.points], config))[0]:
+    for task in heatmaps(detector, make_views([sample.points], config), config)[0]:
         layer = heatmap_layer(heatmap=task.probabilities, offset=task.offset, range_m=config.range_m)
         assert layer is not None  # a heatmap was given
         layers.append(layer)
+    if not layers:
+        return None
     joined = (np.concatenate([getattr(layer, name) for layer in layers]) for name in ("values", "cells", "centres"))
     values, cells, centres = joined
     return HeatmapLayer(values, layers[0].extent, cells, centres, layers[0].kind)

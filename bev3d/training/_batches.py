@@ -1,28 +1,24 @@
-"""From samples to what a step needs, prepared in the background."""
+"""From samples to what a step needs."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 
+from bev3d.augment import ObjectPaste
 from bev3d.config import Config
-from bev3d.data import Dataset, Sample
+from bev3d.data import Dataset
 from bev3d.models import ModelInputs, make_inputs, make_targets
 from bev3d.targets import Targets
-from bev3d.training._augment import augment
+from bev3d.training._augment import TrainingAugmentation
+from bev3d.training._paste import make_paste
+from bev3d.training._prefetch import prefetch
 from bev3d.training._sampler import Sampler
+from bev3d.training._samples import balanced, trainable
 
-__all__ = ["TrainingBatch", "TrainingBatches", "prefetch", "trainable"]
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+__all__ = ["TrainingBatch", "TrainingBatches", "prefetch", "prepare_samples", "trainable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,18 +36,48 @@ class TrainingBatch:
     tokens: tuple[str, ...]
 
 
-class TrainingBatches:
-    """Batches by step: the draws of the sampler, augmented, encoded and with their targets.
+def prepare_samples(dataset: Dataset, config: Config, *, quiet: bool = False) -> tuple[Dataset, ObjectPaste | None]:
+    """The samples that a pass draws, and what pastes objects into them.
 
     Args:
         dataset: the training split.
+        config: ``class_balanced`` and the settings of pasting.
+        quiet: say nothing of the objects.
+
+    Raises:
+        UserError: no objects to balance, a ``paste_database`` of other data, damaged files.
+    """
+    return balanced(dataset, config), make_paste(dataset, config, quiet=quiet)
+
+
+class TrainingBatches:
+    """Batches by step: the draws of the sampler, augmented, encoded and with their targets.
+
+    A batch depends on seed and step alone, so that it can be made anywhere and at any time.
+
+    Args:
+        dataset: the samples of a pass.
         sampler: which sample comes when.
         config: grid, targets, augmentation, batch size.
+        paste: both of :func:`prepare_samples`.
+        draws: samples that the run takes of ``sampler``, which decide where pasting fades; those of ``config.epochs``
+            where it is None.
     """
 
-    def __init__(self, dataset: Dataset, sampler: Sampler, config: Config) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        sampler: Sampler,
+        config: Config,
+        paste: ObjectPaste | None = None,
+        *,
+        draws: int | None = None,
+    ) -> None:
         self.dataset, self.sampler, self.config = dataset, sampler, config
         self.make_targets = make_targets(config)
+        if draws is None:
+            draws = sampler.steps(config.epochs, config.batch_size) * config.batch_size
+        self.augment = TrainingAugmentation(config, paste, draws)
 
     def __call__(self, step: int) -> TrainingBatch:
         """The batch of ``step``, which counts from 0."""
@@ -59,36 +85,18 @@ class TrainingBatches:
         clouds, boxes, labels, tokens = [], [], [], []
         for position in range(step * size, (step + 1) * size):
             sample = self.dataset[self.sampler.index(position)]
-            keep = trainable(sample, self.config)
-            points, kept = augment(sample.points, sample.boxes[keep], self.config, self.sampler.random(position))
-            clouds.append(points)
-            boxes.append(torch.from_numpy(kept))
-            labels.append(torch.from_numpy(sample.labels[keep]))
+            scene = self.augment(sample, position, self.sampler.random(position))
+            clouds.append(scene.points)
+            boxes.append(torch.from_numpy(scene.boxes))
+            labels.append(torch.from_numpy(scene.labels))
             tokens.append(sample.token)
         targets = self.make_targets(boxes, labels)
         return TrainingBatch(make_inputs(clouds, self.config), targets, tuple(tokens))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which makes its own rule of targets: that is built of functions."""
+        return {name: value for name, value in self.__dict__.items() if name != "make_targets"}
 
-def trainable(sample: Sample, config: Config) -> np.ndarray:
-    """(N,) bool: boxes of a known class with enough points; an unknown number of points (-1) is enough."""
-    enough = (sample.num_points < 0) | (sample.num_points >= config.min_points_per_box)
-    return (sample.labels >= 0) & enough
-
-
-def prefetch(make: Callable[[Key], Value], keys: Iterable[Key], *, ahead: int = 2) -> Iterator[Value]:
-    """``make(key)`` for every key, in order, made by a thread that stays ``ahead`` values in front.
-
-    A thread is enough, and costs no copies: reading files and the compiled kernels let go of Python's lock.
-    An error in ``make`` is raised where its value would have come.
-    """
-    waiting = iter(keys)
-    with ThreadPoolExecutor(1, thread_name_prefix="bev3d-prefetch") as pool:
-        futures: deque[Future[Value]] = deque(pool.submit(make, key) for key in islice(waiting, ahead))
-        try:
-            while futures:
-                value = futures.popleft().result()
-                futures.extend(pool.submit(make, key) for key in islice(waiting, 1))
-                yield value
-        finally:
-            for future in futures:
-                future.cancel()
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.make_targets = make_targets(self.config)

@@ -26,6 +26,7 @@ KEYS |= {"scaler", "random", "log"}
 # what may differ between a run and its continuation: none of it changes the weights
 FREE = {field.name for field in dataclasses.fields(PredictConfig)}
 FREE |= {"checkpoint_every_steps", "log_every_steps", "val_split", "device", "rank_timeout_s", "tensorboard"}
+FREE |= {"loader_workers", "paste_database"}
 FREE |= {"evaluate_every_steps", "evaluate_every_epochs", "evaluate_samples"}
 
 

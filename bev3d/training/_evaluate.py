@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -14,9 +15,8 @@ import numpy as np
 from bev3d.config import Config
 from bev3d.data import Dataset, Detections
 from bev3d.evaluation import evaluate_kitti, evaluate_nuscenes, write_submission
-from bev3d.models import Detector, ModelInputs, make_inputs
-from bev3d.training._batches import prefetch
-from bev3d.training._predict import detect
+from bev3d.models import Detector
+from bev3d.training._predict import predicted_batches
 
 __all__ = ["Evaluate", "evaluate_on", "evaluation_indices", "score_detections"]
 
@@ -76,19 +76,10 @@ def score_detections(
 
 
 def _detections(detector: Detector, dataset: Dataset, indices: Sequence[int], config: Config) -> dict[str, Detections]:
-    device = next(detector.parameters()).device
     size = config.batch_size
     batches = [indices[first : first + size] for first in range(0, len(indices), size)]
-
-    def load(batch: Sequence[int]) -> tuple[list[str], ModelInputs]:
-        samples = [dataset[i] for i in batch]
-        return [sample.token for sample in samples], make_inputs([sample.points for sample in samples], config)
-
-    found = {}
-    for tokens, inputs in prefetch(load, batches):
-        for one in detect(detector, inputs.to(device), tokens, config):
-            found[one.token] = one
-    return found
+    with closing(predicted_batches(detector, dataset, batches, config)) as answers:
+        return {one.token: one for answer in answers for one in answer}
 
 
 def _nothing(class_names: tuple[str, ...]) -> Detections:

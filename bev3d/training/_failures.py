@@ -13,7 +13,7 @@ from bev3d.data import Dataset
 from bev3d.training._batches import TrainingBatch
 from bev3d.training._sampler import Sampler
 
-__all__ = ["OutOfMemoryError", "SampleError", "memory_named", "samples_named"]
+__all__ = ["OutOfMemoryError", "SampleError", "SamplesNamed", "memory_named"]
 
 
 class SampleError(UserError):
@@ -24,27 +24,39 @@ class OutOfMemoryError(UserError):
     """A step that did not fit into memory."""
 
 
-def samples_named(
-    make: Callable[[int], TrainingBatch], dataset: Dataset, sampler: Sampler, batch_size: int
-) -> Callable[[int], TrainingBatch]:
-    """``make``, whose errors name the sample that cannot be read, or the batch that cannot be prepared.
+class SamplesNamed:
+    """A function from numbers to batches whose errors name the sample that cannot be read, or all of the batch.
 
-    Memory that runs out stays a ``MemoryError``, and an interruption what it is.
+    Memory that runs out stays a ``MemoryError``, and an interruption what it is. Another process can have it.
+
+    Args:
+        make: the function.
+        dataset, sampler, batch_size: where the samples of a batch come from.
     """
 
-    def made(number: int) -> TrainingBatch:
+    def __init__(
+        self, make: Callable[[int], TrainingBatch], dataset: Dataset, sampler: Sampler, batch_size: int
+    ) -> None:
+        self.make, self.dataset, self.sampler, self.batch_size = make, dataset, sampler, batch_size
+
+    def __call__(self, number: int) -> TrainingBatch:
+        """The batch."""
         try:
-            return make(number)
+            return self.make(number)
         except MemoryError:
             raise
         except Exception as error:
-            positions = range(number * batch_size, (number + 1) * batch_size)
-            indices = [sampler.index(position) for position in positions]
-            what = _unreadable(dataset, indices) or f"samples {', '.join(dataset.tokens[i] for i in indices)}"
+            what = _unreadable(self.dataset, self._indices(number)) or f"samples {self.describe(number)}"
             kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
             raise SampleError(f"{what}: could not be prepared for training: {kind}{error}") from error
 
-    return made
+    def describe(self, number: int) -> str:
+        """Names of the samples of a batch."""
+        return ", ".join(self.dataset.tokens[i] for i in self._indices(number))
+
+    def _indices(self, number: int) -> list[int]:
+        positions = range(number * self.batch_size, (number + 1) * self.batch_size)
+        return [self.sampler.index(position) for position in positions]
 
 
 def _unreadable(dataset: Dataset, indices: list[int]) -> str:

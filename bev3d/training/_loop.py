@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from bev3d._errors import UserError
+from bev3d.augment import ObjectPaste
 from bev3d.data import Dataset
 from bev3d.models import build_detector
 from bev3d.training._batches import TrainingBatch, TrainingBatches, prefetch
 from bev3d.training._evaluate import Evaluate
-from bev3d.training._failures import memory_named, samples_named
+from bev3d.training._failures import SamplesNamed, memory_named
 from bev3d.training._interrupt import Stop, TrainingInterrupted
 from bev3d.training._log import TrainingProgress
 from bev3d.training._record import Record
@@ -37,7 +38,8 @@ class Run:
         record: files.
         progress: what is shown.
         stop: signals.
-        dataset: training samples.
+        dataset: the samples of a pass.
+        paste: what pastes objects into them.
         evaluate: see :func:`bev3d.training.train`; None where this process does not.
         deadline: of ``time.monotonic``; no step begins after it but the first.
     """
@@ -47,6 +49,7 @@ class Run:
     progress: TrainingProgress
     stop: Stop
     dataset: Dataset
+    paste: ObjectPaste | None = None
     evaluate: Evaluate | None = None
     deadline: float | None = None
 
@@ -78,9 +81,11 @@ def run_steps(run: Run) -> None:
 def _batches(run: Run) -> Generator[TrainingBatch, None, None]:
     state, config = run.state, run.state.config
     sampler = RankSampler(state.sampler, rank=state.ranks.rank, ranks=state.ranks.size, batch_size=config.batch_size)
-    make = samples_named(TrainingBatches(run.dataset, sampler, config), run.dataset, sampler, config.batch_size)
-    numbers = range(state.step * config.accumulate, state.total_steps * config.accumulate)
-    yield from prefetch(make, numbers)
+    last = state.total_steps * config.accumulate
+    batches = TrainingBatches(run.dataset, sampler, config, run.paste, draws=last * config.batch_size)
+    make = SamplesNamed(batches, run.dataset, sampler, config.batch_size)
+    numbers = range(state.step * config.accumulate, last)
+    yield from prefetch(make, numbers, workers=config.loader_workers, describe=make.describe)
 
 
 def _take(run: Run, batches: Iterator[TrainingBatch], begun: float, late: bool) -> bool:

@@ -14,6 +14,7 @@ import torch
 from bev3d._errors import DataFormatError
 from bev3d.config import Config
 from bev3d.data import Dataset, open_dataset
+from bev3d.training._batches import prepare_samples
 from bev3d.training._checkpoint import check_same_run, load_checkpoint, restore
 from bev3d.training._device import choose_device, repeatable
 from bev3d.training._evaluate import Evaluate, evaluate_on
@@ -102,13 +103,14 @@ def train(
         dataset = open_dataset(config, Path(dataroot), config.train_split) if dataset is None else dataset
         if not len(dataset):
             raise DataFormatError(f"train_split: expected at least 1 sample, got none in {config.train_split!r}")
+        dataset, paste = prepare_samples(dataset, config, quiet=not ranks.is_main)
         state = build_state(config, ranks, device, Sampler(len(dataset), config.seed))
         record = stack.enter_context(_opened_record(Path(out), state, resume))
         if evaluate is None and ranks.is_main and (config.evaluate_every_steps or config.evaluate_every_epochs):
             evaluate = evaluate_on(config, dataroot, open_dataset(config, Path(dataroot), config.val_split))
         stop = stack.enter_context(watched_signals())
         progress = stack.enter_context(training_progress(state.total_steps, state.step, quiet=not ranks.is_main))
-        run_steps(Run(state, record, progress, stop, dataset, evaluate, deadline))
+        run_steps(Run(state, record, progress, stop, dataset, paste, evaluate, deadline))
         if ranks.is_main:
             plot_losses(record.losses.rows, record.out / LOSS_CURVE)
     return _result(state, record, ranks, progress.waiting / max(progress.seconds, 1e-9), time.monotonic() - start)

@@ -139,6 +139,18 @@ def test_heaps_equal_the_loop(threshold: float) -> None:
     assert np.abs(wrap_angle(merged.boxes[:, 6] - expected[:, 6])).max() < 1e-11
 
 
+def test_velocities_of_many_heaps_equal_the_loop() -> None:
+    boxes, scores, labels = clusters(23, n=200, centres=20)
+    velocity = np.random.default_rng(1).normal(0, 5, (len(boxes), 2))
+    moving = np.concatenate([boxes, velocity], axis=1)
+    merged = nms_weighted(moving, scores + 0.01, 0.3, labels=labels)
+    assert 1 < len(merged.boxes) < len(boxes)
+    expected = by_loop(moving, scores + 0.01, labels, 0.3)
+    np.testing.assert_allclose(merged.boxes[:, 7:], expected[:, 7:], atol=1e-11)
+    moving[merged.indices[0], 7:] = np.nan  # where the kept one's is unknown, that of the others counts
+    assert np.isfinite(nms_weighted(moving, scores + 0.01, 0.3, labels=labels).boxes[merged.counts > 1]).all()
+
+
 def test_labels_samples_and_limits_are_those_of_batched_nms() -> None:
     boxes, scores, labels = clusters(21)
     batch = np.random.default_rng(0).integers(0, 3, len(boxes))

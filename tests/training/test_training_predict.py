@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from training_worlds import BlockWorld, make_sample
+from training_worlds import BlockWorld, make_sample, maps_of_targets
 
 from bev3d.boxes import Box
 from bev3d.config import Config
@@ -26,18 +26,7 @@ class Oracle(nn.Module):
         self.targets, self.config = targets_from_config(config)(boxes, labels), config
 
     def forward(self, inputs: ModelInputs) -> list[dict[str, Tensor]]:
-        columns, rows = self.config.output_size
-        outputs = []
-        for task in self.targets.tasks:
-            maps = {"heatmap": torch.logit(task.heatmap * 0.9, eps=1e-6)}
-            for name, values in task.regression.items():
-                flat = torch.zeros(inputs.batch_size, values.shape[-1], rows * columns)
-                for b in range(inputs.batch_size):
-                    kept = task.mask[b]
-                    flat[b, :, task.cell_index[b, kept]] = values[b, kept].T
-                maps[name] = flat.unflatten(2, (rows, columns))
-            outputs.append(maps)
-        return outputs
+        return maps_of_targets(self.targets, self.config)
 
 
 @pytest.mark.parametrize("nms", ["none", "circle", "bev"])

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from bev3d.config import Config
 from bev3d.data import Sample
+from bev3d.targets import Targets
 
 NAN = float("nan")
 
@@ -79,3 +82,18 @@ def make_config() -> Config:
         checkpoint_every_steps=2,
         log_every_steps=1,
     )
+
+
+def maps_of_targets(targets: Targets, config: Config) -> list[dict[str, Tensor]]:
+    """The targets as a perfect centre head would answer: logits, and regression maps that are 0 without an object."""
+    columns, rows = config.output_size
+    outputs = []
+    for task in targets.tasks:
+        maps = {"heatmap": torch.logit(task.heatmap * 0.9, eps=1e-6)}
+        for name, values in task.regression.items():
+            flat = torch.zeros(len(values), values.shape[-1], rows * columns)
+            for b, kept in enumerate(task.mask):
+                flat[b, :, task.cell_index[b, kept]] = values[b, kept].T
+            maps[name] = flat.unflatten(2, (rows, columns))
+        outputs.append(maps)
+    return outputs
