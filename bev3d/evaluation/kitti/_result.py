@@ -68,6 +68,16 @@ class KittiResult:
         """Average precision in percent over 11 recall positions, as before October 2019."""
         return self.curves[class_name][metric][difficulty].r11
 
+    @property
+    def mean_ap(self) -> float:
+        """Mean R40 in space, moderate, over the classes that have objects, as a share of 1; NaN without any.
+
+        KITTI itself has no mean over classes; training wants one number.
+        """
+        means = [metrics["3d"]["moderate"].r40 for metrics in self.curves.values()]
+        known = [mean for mean in means if not math.isnan(mean)]
+        return sum(known) / len(known) / 100 if known else math.nan
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values: R40 and R11 in percent, curves and counts; NaN is None."""
         classes = {}
