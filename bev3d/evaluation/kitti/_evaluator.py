@@ -24,7 +24,7 @@ from bev3d.evaluation.kitti._judge import KittiCase, judge_frames
 from bev3d.evaluation.kitti._memory import truth_of, with_detections
 from bev3d.evaluation.kitti._result import KittiResult
 
-__all__ = ["KittiEvaluator", "analyse_kitti", "analyse_kitti_frames", "compare_kitti", "kitti_case"]
+__all__ = ["KittiEvaluator", "analyse_kitti", "analyse_kitti_frames", "compare_kitti", "compare_kitti_frames", "kitti_case"]
 
 Folder = str | os.PathLike[str]
 
@@ -146,8 +146,24 @@ def compare_kitti(
     wanted = chosen_overlaps(min_overlap)
     first = read_frames(Path(label_dir), Path(first_dir), frames)
     second = read_frames(Path(label_dir), Path(second_dir), first.ids)
+    return compare_kitti_frames(
+        first, second, wanted, exact_height_counts, resamples=resamples, level=level, seed=seed
+    )
+
+
+def compare_kitti_frames(
+    first: Frames,
+    second: Frames,
+    min_overlap: Mapping[str, float],
+    exact_height_counts: bool,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Comparison:
+    """See :func:`compare_kitti`; the frames of both are the same."""
     resampling = draw_weights(first.ids, unit="samples", resamples=resamples, level=level, seed=seed)
-    return compare_frames((first, second), wanted, resampling, exact_height_counts=exact_height_counts)
+    return compare_frames((first, second), min_overlap, resampling, exact_height_counts=exact_height_counts)
 
 
 def kitti_case(

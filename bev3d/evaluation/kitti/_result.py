@@ -101,6 +101,19 @@ class KittiResult:
             write_text(path, text)
         return text
 
+    def curves_to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """All curves as JSON, by ``"class:metric:difficulty"``; written whole to ``path`` where one is given."""
+        curves = {
+            f"{name}:{metric}:{level}": {"recall": [k / 40 for k in range(41)], "precision": list(curve.precision)}
+            for name, metrics in self.curves.items()
+            for metric, levels in metrics.items()
+            for level, curve in levels.items()
+        }
+        text = json.dumps(curves, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(path, text)
+        return text
+
     def table(self) -> Table:
         """A table for the terminal."""
         from rich import box

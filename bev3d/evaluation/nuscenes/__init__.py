@@ -1,7 +1,7 @@
 """The nuScenes detection metric and its submission format."""
 
 from bev3d.evaluation.nuscenes._evaluate import analyse_nuscenes, compare_nuscenes, evaluate_nuscenes
-from bev3d.evaluation.nuscenes._evaluator import NuScenesEvaluator
+from bev3d.evaluation.nuscenes._evaluator import NuScenesEvaluator, Predictions
 from bev3d.evaluation.nuscenes._result import ClassResult, NuScenesResult
 from bev3d.evaluation.nuscenes._submission import read_nuscenes, write_nuscenes
 
@@ -9,6 +9,7 @@ __all__ = [
     "ClassResult",
     "NuScenesEvaluator",
     "NuScenesResult",
+    "Predictions",
     "analyse_nuscenes",
     "compare_nuscenes",
     "evaluate_nuscenes",

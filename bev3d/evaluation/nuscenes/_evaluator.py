@@ -27,7 +27,7 @@ from bev3d.evaluation.nuscenes._submission import detections_to_columns
 from bev3d.evaluation.nuscenes._summary import score_predictions
 from bev3d.evaluation.nuscenes._truth import GroundTruth, read_truth
 
-__all__ = ["NuScenesEvaluator"]
+__all__ = ["NuScenesEvaluator", "Predictions"]
 
 Predictions = str | os.PathLike[str] | Mapping[str, Detections] | BoxColumns
 
