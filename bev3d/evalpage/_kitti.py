@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,9 @@ from bev3d.evalpage._worst import Shown, show_worst
 from bev3d.evaluation import Analysis, Comparison, KittiResult, WorstSample
 from bev3d.evaluation.kitti import KittiCase, upright_boxes
 from bev3d.viz import Page, panel_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["write_kitti_page"]
 
@@ -103,10 +109,14 @@ def _curves(book: Book, result: KittiResult) -> None:
         title = f"{name}: precision over recall"
         book.picture(
             f"precision_recall_{name}",
-            lambda theme, panels=panels, title=title: panel_figure(panels, title=title, theme=theme, columns=4),
+            partial(_draw, panels, title),
             f"{name} by metric and difficulty, after the running maximum of the benchmark.",
             wide=True,
         )
+
+
+def _draw(panels: Mapping[str, Mapping[str, tuple[list[float], list[float]]]], title: str, theme: str) -> Figure:
+    return panel_figure(panels, title=title, theme=theme, columns=4)
 
 
 def _load(one: WorstSample, case: KittiCase, label_dir: Path) -> Shown:

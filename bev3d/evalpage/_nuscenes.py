@@ -19,7 +19,7 @@ from bev3d.evalpage._book import Book
 from bev3d.evalpage._sections import show_calibration, show_comparison, show_confusion, show_errors, show_versions
 from bev3d.evalpage._worst import Shown, show_worst
 from bev3d.evaluation import Analysis, Comparison, NuScenesEvaluator, NuScenesResult, WorstSample
-from bev3d.evaluation.nuscenes import Predictions
+from bev3d.evaluation.nuscenes import Curves, Predictions
 from bev3d.viz import Page, panel_figure
 
 __all__ = ["write_nuscenes_page"]
@@ -115,7 +115,7 @@ def _curves(book: Book, result: NuScenesResult) -> None:
 
     def lines(name: str) -> dict[str, tuple[list[float], list[float]]]:
         curves = {f"{d:g} m": result.curves[name, d] for d in distances}
-        return {label: (one.recall.tolist(), one.precision.tolist()) for label, one in curves.items()}
+        return {label: _precision_line(one) for label, one in curves.items()}
 
     panels = {name: lines(name) for name in names}
     book.picture(
@@ -136,6 +136,12 @@ def _curves(book: Book, result: NuScenesResult) -> None:
     )  # fmt: skip
 
 
+def _precision_line(curves: Curves) -> tuple[list[float], list[float]]:
+    """Up to the greatest recall reached, and down to 0 there."""
+    last = int(np.flatnonzero(curves.confidence)[-1]) if curves.confidence.any() else 0
+    return [*curves.recall[: last + 1], curves.recall[last]], [*curves.precision[: last + 1], 0.0]
+
+
 def _error_line(result: NuScenesResult, name: str, error: str) -> tuple[list[float], list[float]]:
     """Up to the greatest recall reached; nothing where the class has no such error."""
     curves = result.curves[name, 2.0]
@@ -152,14 +158,14 @@ def _ranges(book: Book, result: NuScenesResult) -> None:
     rows: list[tuple[object, ...]] = []
     for name in result.present_classes:
         there = [one.per_class[name] for one in bands.values()]
-        cells = [one.ap if one.num_ground_truth else None for one in there]
-        rows.append((name.replace("_", " "), *cells, *(one.num_ground_truth for one in there)))
+        cells = [f"{one.ap:.3f} of {one.num_ground_truth:,}" if one.num_ground_truth else "–" for one in there]
+        rows.append((name.replace("_", " "), *cells))
     for label, number in (("mAP present", "present_class_mean_ap"), ("NDS present", "present_class_nds")):
-        rows.append((label, *(getattr(one, number) for one in bands.values()), *([None] * len(bands))))
-    page.table(("class", *(f"AP {band}" for band in bands), *(f"boxes {band}" for band in bands)), rows)
+        rows.append((label, *(getattr(one, number) for one in bands.values())))
+    page.table(("class", *bands), rows, "AP, and the number of boxes to be found.")
     panels = {
         name: {
-            band: (one.curves[name, 2.0].recall.tolist(), one.curves[name, 2.0].precision.tolist())
+            band: _precision_line(one.curves[name, 2.0])
             for band, one in bands.items()
             if one.per_class[name].num_ground_truth
         }

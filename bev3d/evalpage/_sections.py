@@ -49,14 +49,16 @@ def show_errors(book: Book, analysis: Analysis, means: tuple[str, ...]) -> None:
     rows = [(_spaced(n), *(_signed(errors.gains[kind].ap[n]) for kind in kinds)) for n in names]
     headers = ("class", *(kind[:6] + "." if len(kind) > 11 else kind for kind in kinds))
     page.table(headers, rows, "Gain in AP by class, percent.")
-    page.table(("kind", "meaning"), [(kind, MEANING[kind]) for kind in errors.gains])
+    page.table(("What the kinds mean",), [(f"{kind}: {MEANING[kind]}",) for kind in errors.gains])
 
 
 def show_confusion(book: Book, analysis: Analysis, bound: str) -> None:
     """The confusion matrix and the scores it was made at."""
     confusion = analysis.confusion
     about = f"Each detection, best score first, takes the closest free object of any class ({bound}). A class takes "
-    about += "part from the score on at which its F1 is greatest. What the metric leaves out of account is out here too."
+    about += (
+        "part from the score on at which its F1 is greatest. What the metric leaves out of account is out here too."
+    )
     page = book.page.section("Confusion", about)
     names = [*confusion.class_names, "background"]
     book.picture(
@@ -70,7 +72,9 @@ def show_confusion(book: Book, analysis: Analysis, bound: str) -> None:
 
 def show_calibration(book: Book, calibration: Calibration) -> None:
     """Reliability curves, expected calibration errors and Brier scores."""
-    about = "Of detections with a score of 0.7, seven in ten should be hits. A curve above the diagonal: scores are too "
+    about = (
+        "Of detections with a score of 0.7, seven in ten should be hits. A curve above the diagonal: scores are too "
+    )
     about += "low. ECE: mean distance from the diagonal, weighted by the number of detections. Brier: mean squared "
     about += "difference between score and hit (1 or 0). Objects without a detection have no part in it."
     page = book.page.section("Calibration", about)
@@ -81,11 +85,13 @@ def show_calibration(book: Book, calibration: Calibration) -> None:
     panels = {
         name: {"precision": (one.mean_score.tolist(), one.precision.tolist())}
         for name, one in {"all classes": calibration.all, **classes}.items()
+        if np.nansum(one.precision)  # a class without a hit has nothing to show
     }
     book.picture(
         "calibration",
         lambda theme: panel_figure(
-            panels, title="Reliability", x_label="mean score", y_label="share of hits", theme=theme,
+            panels, title="Reliability", x_label="mean score", y_label="share of hits",
+            y_limits=(-0.02, 1.02), theme=theme,
             columns=4, diagonal=True, markers=True,
         ),
         "Share of hits over the mean score of ten bins.",
@@ -99,14 +105,18 @@ def show_calibration(book: Book, calibration: Calibration) -> None:
 def show_comparison(book: Book, comparison: Comparison, other: str) -> None:
     """Differences to another set of detections with their intervals."""
     about = f"These detections less those of {other}: {100 * comparison.level:g} % intervals from "
-    about += f"{comparison.resamples:,} draws of {comparison.num_units} {comparison.unit} with replacement, both scored "
+    about += (
+        f"{comparison.resamples:,} draws of {comparison.num_units} {comparison.unit} with replacement, both scored "
+    )
     about += f"on the same draws. Coloured: the interval leaves 0 out. {comparison.note}"
     page = book.page.section("Comparison", about)
     rows = [row for row in comparison.rows() if not math.isnan(row[3])]
     shown = [(name, difference, low, high) for name, _, _, difference, low, high, _ in rows]
     title = f"Difference to {other}"
     book.picture("comparison", lambda theme: interval_figure(shown, title=title, theme=theme), "Percent.")
-    table = [(n, f"{b:.2f}", f"{a:.2f}", f"{d:+.2f}", f"{low:+.2f}", f"{high:+.2f}", v) for n, a, b, d, low, high, v in rows]
+    table = [
+        (n, f"{b:.2f}", f"{a:.2f}", f"{d:+.2f}", f"{low:+.2f}", f"{high:+.2f}", v) for n, a, b, d, low, high, v in rows
+    ]
     page.table(("in percent", "these", "other", "difference", "from", "to", ""), table)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +53,9 @@ def show_worst(book: Book, analysis: Analysis, load: Callable[[WorstSample], Sho
     """
     if not analysis.worst:
         return
-    about = f"The {what} with most missed objects and false detections together, from the scores of the confusion matrix "
+    about = (
+        f"The {what} with most missed objects and false detections together, from the scores of the confusion matrix "
+    )
     about += "on. Ground truth solid, detections dashed; solid ring: missed, dashed ring: false detection."
     page = book.page.section(f"Worst {what}", about)
     rows = [(one.token, len(one.hits), len(one.missed), len(one.false)) for one in analysis.worst]
@@ -61,12 +64,13 @@ def show_worst(book: Book, analysis: Analysis, load: Callable[[WorstSample], Sho
         shown = load(one)
         caption = f"{one.token}: {len(one.missed)} missed, {len(one.false)} false, {len(one.hits)} hit"
         caption += "." if len(shown.sample.points) else "; its points are not in the data folder."
-        book.picture(f"worst_{i}", lambda theme, shown=shown: draw_shown(shown, theme), caption, wide=True)
+        book.picture(f"worst_{i}", partial(draw_shown, shown), caption, wide=True)
 
 
 def draw_shown(shown: Shown, theme: str) -> Figure:
     """One sample from above with rings around what is wrong."""
-    figure = bev_figure(shown.sample, detections=shown.found, score_threshold=-np.inf, theme=theme)
+    lowest = float(np.floor(100 * shown.found.scores.min(initial=1.0)) / 100)
+    figure = bev_figure(shown.sample, detections=shown.found, score_threshold=lowest, theme=theme)
     axes = figure.axes[0]
     for box in shown.sample.boxes[shown.missed]:
         _ring(axes, box, MISSED, "-")

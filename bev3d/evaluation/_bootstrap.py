@@ -19,7 +19,7 @@ from bev3d.evaluation._json import without_nan
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Comparison", "Interval", "Resampling", "draw_weights", "interval"]
+__all__ = ["Comparison", "Interval", "Resampling", "Unit", "compared", "draw_weights", "interval", "remark"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -116,14 +116,13 @@ class Comparison:
 
     def rows(self) -> list[tuple[str, float, float, float, float, float, str]]:
         """Name, first, second, difference, lower and upper bound in percent, and whether it is clear."""
-        return [
-            (
-                name.replace("_", " "),
-                *(100 * value for value in (one.first, one.second, one.difference, *one.difference_range)),
-                ("better" if one.difference > 0 else "worse") if one.is_clear else "",
-            )
-            for name, one in [*self.means.items(), *self.ap.items()]
-        ]
+        result = []
+        for name, one in [*self.means.items(), *self.ap.items()]:
+            low, high = one.difference_range
+            verdict = ("better" if one.difference > 0 else "worse") if one.is_clear else ""
+            first, second, difference = 100 * one.first, 100 * one.second, 100 * one.difference
+            result.append((name.replace("_", " "), first, second, difference, 100 * low, 100 * high, verdict))
+        return result
 
     def table(self) -> Table:
         """A table for the terminal."""
@@ -186,11 +185,15 @@ def interval(first: float, second: float, firsts: Floats, seconds: Floats, level
     known = ~np.isnan(firsts) & ~np.isnan(seconds)
     firsts, seconds = firsts[known], seconds[known]
     differences = seconds - firsts
-    ranges = []
-    for values in (firsts, seconds, differences):
-        bounds = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]) if len(values) else (math.nan, math.nan)
-        ranges.append((float(bounds[0]), float(bounds[1])))
+
+    def bounds(values: Floats) -> tuple[float, float]:
+        if not len(values):
+            return math.nan, math.nan
+        low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
     better = float(np.mean((differences > 0) + 0.5 * (differences == 0))) if len(differences) else math.nan
+    ranges = bounds(firsts), bounds(seconds), bounds(differences)
     return Interval(first, second, second - first, *ranges, better)
 
 
@@ -209,8 +212,10 @@ def remark(resampling: Resampling, scenes: Sequence[str]) -> str:
         few = f"; {count} scenes are few for an interval" if count < LEAST_SCENES else ""
         return f"Whole scenes were drawn{few}."
     if count < len(scenes):
-        return f"Samples of {count} scenes were drawn one by one: neighbours resemble each other, so that the true "\
+        return (
+            f"Samples of {count} scenes were drawn one by one: neighbours resemble each other, so that the true "
             "intervals are wider."
+        )
     return ""
 
 

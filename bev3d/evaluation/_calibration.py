@@ -106,7 +106,7 @@ def measure_calibration(
 ) -> Calibration:
     """Calibration by class; scores that are no probabilities, as some KITTI detectors give, leave it empty."""
     note = ""
-    if len(scores) and not (0 <= scores.min() and scores.max() <= 1):
+    if len(scores) and (scores.min() < 0 or scores.max() > 1):
         note = f"scores from {scores.min():.4g} to {scores.max():.4g} are no probabilities: nothing to compare"
         labels, scores, hits = labels[:0], scores[:0], hits[:0]
     classes = {

@@ -110,7 +110,8 @@ def promote(judged: Judged, found: Blame, kind: str) -> Promoted:
     kept = found.kind != number
     if number in (CLASSIFICATION, LOCALISATION):
         rows = judged.rank
-        rows = rows[(found.kind[rows] == number) & ~found.truth_found[found.target[rows]]]
+        rows = rows[found.kind[rows] == number]
+        rows = rows[~found.truth_found[found.target[rows]]]
         _, first = np.unique(found.target[rows], return_index=True)
         mended = rows[first]
         truth[mended] = found.target[mended]

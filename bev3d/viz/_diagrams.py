@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion_figure", "gain_figure", "interval_figure"]
 
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of sRGB, ITU-R BT.709
 BETTER, WORSE = ("#3ddc97", "#00875a"), ("#ff5c61", "#c62a2f")
 
 
@@ -39,33 +40,38 @@ def confusion_figure(
     if counts.shape != (size, size):
         raise ValueError(f"counts: expected shape {(size, size)} for {size} names, got {counts.shape}")
     look = theme_named(theme)
-    cell, left, above, below = 0.56, 1.55, 0.5, 1.25
-    width, height = left + size * cell + 0.25, above + size * cell + below
+    longest = max(len(name) for name in names)
+    cell = max(0.5, 2.4 / size)
+    left, above, below = 0.62 + 0.065 * longest, 0.5, 0.5 + 0.045 * longest
+    width, height = max(left + size * cell + 0.25, 4.0), above + size * cell + below
     figure = new_figure(width, height, look)
     axes = figure.add_axes((left / width, below / height, size * cell / width, size * cell / height))
     style_axes(axes, look)
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
-    axes.imshow(colour_ramp(0.75 * np.sqrt(share), look.heat), aspect="auto")
+    colours = colour_ramp(0.75 * np.sqrt(share), look.heat)
+    axes.imshow(colours, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            light = share[row, column] > 0.25
-            ink = look.text if not light else ("#10161e" if theme == "dark" and share[row, column] > 0.6 else "#ffffff")
-            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=6.8, color=ink)
+            bright = float(colours[row, column] @ LUMINANCE) > 0.5
+            ink = "#10161e" if bright else "#ffffff"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8, color=ink)
     shown = [name.replace("_", " ") for name in names]
-    axes.set_xticks(range(size), [*shown[:-1], "missed"], rotation=40, ha="right", fontsize=7.5)
-    axes.set_yticks(range(size), [*shown[:-1], "no object"], fontsize=7.5)
+    axes.set_xticks(range(size), [*shown[:-1], "missed"], rotation=40, ha="right", fontsize=8.5)
+    axes.set_yticks(range(size), [*shown[:-1], "no object"], fontsize=8.5)
     axes.tick_params(length=0)
-    for at in (size - 1.5,):
-        axes.axhline(at, color=look.muted, lw=0.8)
-        axes.axvline(at, color=look.muted, lw=0.8)
+    axes.axhline(size - 1.5, color=look.muted, lw=0.8)
+    axes.axvline(size - 1.5, color=look.muted, lw=0.8)
     axes.set(xlabel="detections", ylabel="ground truth")
     _heading(figure, title, 0.12, look)
     return figure
 
 
 def gain_figure(
-    gains: Mapping[str, Mapping[str, float]], *, title: str = "What mending one kind of error gains", theme: str = "dark"
+    gains: Mapping[str, Mapping[str, float]],
+    *,
+    title: str = "What mending one kind of error gains",
+    theme: str = "dark",
 ) -> Figure:
     """Bars by kind of error, in percent of the mean.
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["panel_figure"]
 
-PANEL_IN = 2.05
-TITLE_IN, LEGEND_IN, BELOW_IN = 0.5, 0.3, 0.42
+PANEL_W_IN, PANEL_H_IN, ROW_GAP_IN = 2.05, 1.76, 0.52
+LEFT_IN, RIGHT_IN, ABOVE_IN, BELOW_IN = 0.55, 0.15, 0.86, 0.45
 
 
 def panel_figure(
@@ -56,15 +56,15 @@ def panel_figure(
     colours = class_colours(names, theme=theme) if lines_are_classes else _plain_colours(names, theme)
     across = max(1, min(columns, len(panels)))
     rows = max(1, -(-len(panels) // across))
-    width, left, right, gap = 0.55 + across * (PANEL_IN + 0.28), 0.55, 0.15, 0.28
-    panel = (width - left - right - (across - 1) * gap) / across
-    height = TITLE_IN + LEGEND_IN + rows * (PANEL_IN * 0.86 + 0.5) + BELOW_IN - 0.25
+    gap = 0.28 if y_limits is not None else 0.45
+    width = LEFT_IN + RIGHT_IN + across * PANEL_W_IN + (across - 1) * gap
+    height = ABOVE_IN + BELOW_IN + rows * PANEL_H_IN + (rows - 1) * ROW_GAP_IN
     figure = new_figure(width, height, look)
     for i, (heading, lines) in enumerate(panels.items()):
         row, column = divmod(i, across)
-        top = height - TITLE_IN - LEGEND_IN - row * (PANEL_IN * 0.86 + 0.5)
-        place = (left + column * (panel + gap), top - PANEL_IN * 0.86, panel, PANEL_IN * 0.86)
-        axes = figure.add_axes((place[0] / width, place[1] / height, place[2] / width, place[3] / height))
+        left = LEFT_IN + column * (PANEL_W_IN + gap)
+        bottom = height - ABOVE_IN - (row + 1) * PANEL_H_IN - row * ROW_GAP_IN
+        axes = figure.add_axes((left / width, bottom / height, PANEL_W_IN / width, PANEL_H_IN / height))
         _style(axes, look, heading)
         if diagonal:
             axes.plot([0, 1], [0, 1], color=look.muted, lw=0.8, ls=(0, (4, 3)))
@@ -78,8 +78,8 @@ def panel_figure(
             axes.tick_params(labelleft=False)
         if i + across >= len(panels):
             axes.set_xlabel(x_label)
-    figure.text(left / width, 1 - 0.28 / height, title, color=look.text, fontsize=10.5, weight="bold")
-    _legend(figure, names, colours, look, left / width, 1 - 0.52 / height)
+    figure.text(LEFT_IN / width, 1 - 0.28 / height, title, color=look.text, fontsize=10.5, weight="bold")
+    _legend(figure, names, colours, look, LEFT_IN / width, 1 - 0.48 / height)
     return figure
 
 

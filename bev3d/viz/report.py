@@ -112,9 +112,10 @@ class Page:
         """
         parts = list(self._parts)
         for index, path, caption, embed, dark in self._images:
-            source, other = (p and (_embedded(p) if embed else _relative(p, Path(folder))) for p in (path, dark))
+            source = _embedded(path) if embed else _relative(path, Path(folder))
             image = f'<img src="{html.escape(source)}" alt="{html.escape(caption)}" loading="lazy">'
-            if other:
+            if dark is not None:
+                other = _embedded(dark) if embed else _relative(dark, Path(folder))
                 for_dark = f'<source srcset="{html.escape(other)}" media="(prefers-color-scheme: dark)">'
                 image = f"<picture>{for_dark}{image}</picture>"
             shown = image if embed else f'<a href="{html.escape(source)}">{image}</a>'

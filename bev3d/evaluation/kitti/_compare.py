@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +78,10 @@ def resampled_r40(
             for name, least in min_overlap.items():
                 states = match_states(frames, name, level, exact_height_counts)
                 events = _events(frames, overlaps, states, least)
+                kernel: Any = resample_curve
                 for table, result in zip(weights, results, strict=True):
                     curve = np.empty((len(table), 2))
-                    run_in_ranges(partial(resample_curve, *events, table, curve), len(table), LEAST_DRAWS)
+                    run_in_ranges(partial(kernel, *events, table, curve), len(table), LEAST_DRAWS)
                     result[f"{name} {metric} {difficulty}"] = curve[:, 0] / 100
     for result in results:
         for metric in COMPARED_METRICS:

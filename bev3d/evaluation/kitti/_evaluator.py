@@ -24,7 +24,14 @@ from bev3d.evaluation.kitti._judge import KittiCase, judge_frames
 from bev3d.evaluation.kitti._memory import truth_of, with_detections
 from bev3d.evaluation.kitti._result import KittiResult
 
-__all__ = ["KittiEvaluator", "analyse_kitti", "analyse_kitti_frames", "compare_kitti", "compare_kitti_frames", "kitti_case"]
+__all__ = [
+    "KittiEvaluator",
+    "analyse_kitti",
+    "analyse_kitti_frames",
+    "compare_kitti",
+    "compare_kitti_frames",
+    "kitti_case",
+]
 
 Folder = str | os.PathLike[str]
 
@@ -146,9 +153,7 @@ def compare_kitti(
     wanted = chosen_overlaps(min_overlap)
     first = read_frames(Path(label_dir), Path(first_dir), frames)
     second = read_frames(Path(label_dir), Path(second_dir), first.ids)
-    return compare_kitti_frames(
-        first, second, wanted, exact_height_counts, resamples=resamples, level=level, seed=seed
-    )
+    return compare_kitti_frames(first, second, wanted, exact_height_counts, resamples=resamples, level=level, seed=seed)
 
 
 def compare_kitti_frames(

@@ -115,5 +115,7 @@ def _nds(mean_ap: Floats, errors: Floats) -> Floats:
     count = known.sum(axis=1)
     total = np.where(known, errors, 0.0).sum(axis=1)
     means = np.divide(total, count, out=np.ones(count.shape), where=count > 0)
-    result: Floats = (MEAN_AP_WEIGHT * mean_ap + np.maximum(1 - means, 0).sum(axis=1)) / (MEAN_AP_WEIGHT + len(TP_ERRORS))
+    result: Floats = (MEAN_AP_WEIGHT * mean_ap + np.maximum(1 - means, 0).sum(axis=1)) / (
+        MEAN_AP_WEIGHT + len(TP_ERRORS)
+    )
     return result

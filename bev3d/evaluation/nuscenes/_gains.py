@@ -85,9 +85,7 @@ def _num_truth(judged: Judged, wrong: Blame, label: int, kind: str) -> int:
     return int(mine.sum())
 
 
-def _errors(
-    truth: BoxColumns, found: BoxColumns, judged: Judged, wrong: Blame, after: Promoted, kind: str
-) -> Floats:
+def _errors(truth: BoxColumns, found: BoxColumns, judged: Judged, wrong: Blame, after: Promoted, kind: str) -> Floats:
     """(5, D) errors of the hits, NaN elsewhere."""
     result = np.full((len(TP_ERRORS), len(found)), np.nan)
     for label, name in enumerate(DETECTION_CLASSES):

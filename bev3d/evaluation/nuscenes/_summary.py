@@ -59,9 +59,7 @@ def summarise(
     split: str, curves: Mapping[tuple[str, float], Curves], counts: Sequence[tuple[int, ...]], num_samples: int
 ) -> NuScenesResult:
     """The metric of curves by class and distance; ``counts`` are ground truth and predictions of each class."""
-    per_class = {
-        name: _class_result(name, curves, *counts[label][:2]) for label, name in enumerate(DETECTION_CLASSES)
-    }
+    per_class = {name: _class_result(name, curves, *counts[label][:2]) for label, name in enumerate(DETECTION_CLASSES)}
     # Means by NumPy over the same lists in the same order as in the devkit, for the sake of the last bit.
     mean_ap = float(np.mean([one.ap for one in per_class.values()]))
     tp_errors = {e: float(np.nanmean([one.tp_errors[e] for one in per_class.values()])) for e in TP_ERRORS}
