@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion_figure", "gain_figure", "interval_figure"]
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of sRGB, ITU-R BT.709
 BETTER, WORSE = ("#3ddc97", "#00875a"), ("#ff5c61", "#c62a2f")
 
 
@@ -53,8 +52,7 @@ def confusion_figure(
     axes.imshow(colours, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            bright = float(colours[row, column] @ LUMINANCE) > 0.5
-            ink = "#10161e" if bright else "#ffffff"
+            ink = "#000000" if _luminance(colours[row, column]) > 0.179 else "#ffffff"
             axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8, color=ink)
     shown = [name.replace("_", " ") for name in names]
     axes.set_xticks(range(size), [*shown[:-1], "missed"], rotation=40, ha="right", fontsize=8.5)
@@ -65,6 +63,12 @@ def confusion_figure(
     axes.set(xlabel="detections", ylabel="ground truth")
     _heading(figure, title, 0.12, look)
     return figure
+
+
+def _luminance(rgb: NDArray[np.float64]) -> float:
+    """Relative luminance of an sRGB colour (WCAG 2); at 0.179 black and white stand out equally."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
 
 
 def gain_figure(
@@ -101,10 +105,11 @@ def gain_figure(
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     _heading(figure, title, 0.17 * width, look)
-    figure.legend(
-        loc="upper right", bbox_to_anchor=(0.97, 1 - 0.1 / height), ncols=max(len(means), 1), frameon=False,
-        fontsize=7.5, labelcolor=look.muted, handlelength=1.0, borderpad=0.2,
-    )  # fmt: skip
+    if means:
+        figure.legend(
+            loc="upper right", bbox_to_anchor=(0.97, 1 - 0.1 / height), ncols=len(means), frameon=False,
+            fontsize=7.5, labelcolor=look.muted, handlelength=1.0, borderpad=0.2,
+        )  # fmt: skip
     return figure
 
 

@@ -296,7 +296,12 @@ class TestRealMiniVal:
 
     @pytest.mark.parametrize(
         ("options", "said"),
-        [({"reach_m": 3.0}, "reach_m"), ({"turn_rad": -1.0}, "turn_rad"), ({"worst": -1}, "worst"), ({"bins": 0}, "bins")],
+        [
+            ({"reach_m": 3.0}, "reach_m"),
+            ({"turn_rad": -1.0}, "turn_rad"),
+            ({"worst": -1}, "worst"),
+            ({"bins": 0}, "bins"),
+        ],
     )
     def test_refusals(self, root: Path, options: dict[str, float], said: str) -> None:
         with pytest.raises(ValueError, match=f"{said}: expected"):

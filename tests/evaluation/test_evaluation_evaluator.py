@@ -175,7 +175,9 @@ class TestByConfiguration:
         config = load_config("kitti_3class")
         dataset = open_dataset(config, kitti_folder, "val")
         found = shaken(dataset)
-        assert make_evaluator(config, kitti_folder, "val")(found) == make_evaluator(config, kitti_folder, dataset)(found)
+        assert make_evaluator(config, kitti_folder, "val")(found) == make_evaluator(config, kitti_folder, dataset)(
+            found
+        )
         assert make_evaluator(config, kitti_folder, "val", tokens=dataset.tokens[:3])(found).num_frames == 3
         assert 0 < make_evaluator(config, kitti_folder, "val")(found).mean_ap <= 1
 
