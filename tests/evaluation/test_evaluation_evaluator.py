@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from bev3d.evaluation import (
     make_evaluator,
     write_submission,
 )
+from bev3d.evaluation.kitti import read_frames
 from bev3d.synth import write_kitti, write_nuscenes
 
 
@@ -119,6 +120,24 @@ class TestKitti:
         assert evaluate(found) == by_file
         assert 0.02 < by_file.mean_ap < 0.99
         assert evaluate.analyse(found, difficulty="hard").errors.hits["Car"] > 0
+
+    def test_lines_are_those_of_the_files(self, kitti_folder: Path, tmp_path: Path) -> None:
+        """Also of boxes out of the picture, behind the camera, and through its plane."""
+        dataset = KittiDataset(kitti_folder, split="val")
+        found = shaken(dataset, extra=4)
+        for one in found.values():
+            one.boxes[:3, :2] = [[-20, 0], [30, 60], [0.3, 0.5]]
+        write_submission(tmp_path / "results", found, dataset=dataset)
+        ours = KittiEvaluator(dataset).frames(found)
+        theirs = read_frames(kitti_folder / "training" / "label_2", tmp_path / "results", dataset.tokens)
+        assert len(ours.found) < sum(len(one.boxes) for one in found.values())
+        for name in ("truth_start", "regions_start", "found_start"):
+            np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+        for part in ("truth", "regions", "found"):
+            mine, other = getattr(ours, part), getattr(theirs, part)
+            for column in fields(mine):
+                a, b = getattr(mine, column.name), getattr(other, column.name)
+                assert a == b if column.name == "names" else np.allclose(a, b, rtol=0, atol=1e-12, equal_nan=True)
 
     def test_mean_ap_is_over_classes_with_objects(self, tmp_path: Path) -> None:
         dataset = KittiDataset(tiny_kitti(tmp_path), split="train")
