@@ -88,6 +88,8 @@ def _check(options: Options, foreign: Sequence[str], data_set: str) -> None:
     for name in foreign:
         if getattr(options, name) != Options.__dataclass_fields__[name].default:
             raise UserError(f"--{name.replace('_', '-')}: has no meaning for {data_set}")
+    if options.scenes and options.split != Options.split:
+        raise UserError(f"--scenes: expected either it or --split, got both ({options.split})")
     for low, high in options.range_bands_m:
         if not 0 <= low < high:
             raise UserError(f"--range-bands-m: expected pairs of distances with 0 <= first < second, got {low} {high}")

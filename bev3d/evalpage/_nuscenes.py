@@ -158,11 +158,11 @@ def _ranges(book: Book, result: NuScenesResult) -> None:
     rows: list[tuple[object, ...]] = []
     for name in result.present_classes:
         there = [one.per_class[name] for one in bands.values()]
-        cells = [f"{one.ap:.3f} of {one.num_ground_truth:,}" if one.num_ground_truth else "–" for one in there]
+        cells = [f"{one.ap:.3f} ({one.num_ground_truth:,})" if one.num_ground_truth else "–" for one in there]
         rows.append((name.replace("_", " "), *cells))
     for label, number in (("mAP present", "present_class_mean_ap"), ("NDS present", "present_class_nds")):
         rows.append((label, *(getattr(one, number) for one in bands.values())))
-    page.table(("class", *bands), rows, "AP, and the number of boxes to be found.")
+    page.table(("class", *bands), rows, "AP, and in brackets the boxes to be found.")
     panels = {
         name: {
             band: _precision_line(one.curves[name, 2.0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Judged:
     foreground: Floats
     background: float
 
-    @property
+    @cached_property
     def rank(self) -> Ints:
         """(D,) detections by descending score; of equals the later one first, as in the nuScenes metric."""
         return np.argsort(self.found_score, kind="stable")[::-1]

@@ -190,6 +190,7 @@ def test_subsets_and_rules_of_kitti(folder: Folder, tmp_path: Path) -> None:
         ("nuscenes", ["--range-bands-m", "20", "10"], "--range-bands-m: expected pairs"),
         ("nuscenes", ["--range-bands-m", "-1", "10"], "--range-bands-m: expected pairs"),
         ("nuscenes", ["--scenes", "scene-7"], "scene-7"),
+        ("nuscenes", ["--scenes", "a", "--split", "val"], "--scenes: expected either it or --split, got both (val)"),
         ("nuscenes", ["--samples", "nowhere"], "samples: expected tokens"),
         ("nuscenes", ["--sample-list", "nowhere.txt"], "--sample-list: expected a text file"),
         ("nuscenes", ["--resamples", "0"], "--resamples: expected at least 1, got 0"),

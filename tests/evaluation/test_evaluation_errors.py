@@ -8,46 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from oracles.judged_boxes import columns, random_boxes
-from oracles.plain_errors import Thing, plain_confusion, plain_kinds
+from oracles.judged_boxes import REACH_M, columns, distance, judged_at, random_boxes, things
+from oracles.plain_errors import plain_kinds
 
 from bev3d.data import DETECTION_CLASSES
 from bev3d.evaluation import ERROR_KINDS, Analysis, analyse_nuscenes, evaluate_nuscenes
-from bev3d.evaluation._confusion import best_f1, confusion_matrix, worst_samples
+from bev3d.evaluation._confusion import best_f1, confusion_matrix
 from bev3d.evaluation._error_kinds import DETECTION_KINDS, Blame, blame, promote
 from bev3d.evaluation._judged import Judged
 from bev3d.evaluation.nuscenes._columns import BoxColumns
 from bev3d.evaluation.nuscenes._gains import ALL_KINDS, analyse_errors, mended_result
-from bev3d.evaluation.nuscenes._judge import judge, near_pairs
-from bev3d.evaluation.nuscenes._protocol import DISTANCES_M
-from bev3d.evaluation.nuscenes._score import match_boxes
 from bev3d.evaluation.nuscenes._summary import evaluate_boxes
 
-REACH_M = 4.0
 TURN_RAD = 0.5236
-
-
-def judged_at(truth: BoxColumns, found: BoxColumns, samples: int) -> dict[float, Judged]:
-    tokens = [f"sample {i}" for i in range(samples)]
-    matches = match_boxes(truth, found, samples)
-    pairs = near_pairs(truth, found, samples, REACH_M)
-    return {d: judge(truth, found, tokens, matches, pairs, d, REACH_M) for d in DISTANCES_M}
 
 
 def kinds_of(found: Blame, rows: int) -> list[str]:
     return ["hit" if found.kind[k] < 0 else DETECTION_KINDS[found.kind[k]] for k in range(rows)]
-
-
-def distance(a: Thing, b: Thing) -> float:
-    return -float(np.hypot(*(a.place - b.place)))
-
-
-def things(boxes: BoxColumns, hits: np.ndarray | None = None) -> list[Thing]:
-    return [
-        Thing(int(boxes.sample[k]), int(boxes.label[k]), boxes.translation[k, :2], float(boxes.score[k]),
-              -1 if hits is None else int(hits[k]))
-        for k in range(len(boxes))
-    ]  # fmt: skip
 
 
 class TestPlanted:
@@ -198,50 +175,6 @@ def test_orientation_gains_no_ap_but_nds() -> None:
     assert errors.counts.keys() == set(DETECTION_CLASSES)
     total = sum(sum(errors.counts[name][kind] for kind in DETECTION_KINDS) for name in DETECTION_CLASSES)
     assert total + sum(errors.hits.values()) == len(found)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_confusion_against_the_plain_oracle(seed: int) -> None:
-    truth, found = random_boxes(np.random.default_rng(seed), samples=6, objects=14, ties=True)
-    one = judged_at(truth, found, 6)[2.0]
-    thresholds = best_f1(one)
-    counts = confusion_matrix(one, thresholds).counts
-    plain = plain_confusion(things(found), things(truth), distance, [-2.0] * 10, thresholds.tolist())
-    assert counts.tolist() == plain
-    assert counts[:10].sum() == len(truth)
-    assert counts[:, :10].sum() == (one.found_score >= thresholds[one.found_label]).sum()
-    assert np.count_nonzero(counts - np.diag(np.diag(counts))) > 5
-
-
-def test_best_f1_by_trying_every_score() -> None:
-    truth, found = random_boxes(np.random.default_rng(2), samples=6, objects=14, ties=True)
-    one = judged_at(truth, found, 6)[2.0]
-    for label, best in enumerate(best_f1(one)):
-        mine = one.found_label == label
-        total = int((truth.label == label).sum())
-        if not (mine & (one.found_truth >= 0)).any():
-            continue
-
-        def f1(score: float, mine: np.ndarray = mine, total: int = total) -> float:
-            shown = mine & (one.found_score >= score)
-            return 2 * (shown & (one.found_truth >= 0)).sum() / (shown.sum() + total)
-
-        assert f1(best) == max(f1(score) for score in one.found_score[mine])
-
-
-def test_worst_samples_are_counted_and_kept_apart() -> None:
-    truth = columns([(s, "car", 10.0 * i, 0.0, -1.0) for s in range(6) for i in range(s + 1)])
-    found = columns([(s, "car", 0.0, 0.0, 0.9) for s in range(6)] + [(0, "car", 50.0, 0.0, 0.9)])
-    one = judged_at(truth, found, 6)[2.0]
-    thresholds = np.zeros(10)
-    worst = worst_samples(one, thresholds, count=3)
-    assert [w.index for w in worst] == [5, 4, 3]
-    assert [(len(w.missed), len(w.false), len(w.hits)) for w in worst] == [(5, 0, 1), (4, 0, 1), (3, 0, 1)]
-    apart = worst_samples(one, thresholds, count=3, groups=["a"] * 6, apart=2)
-    assert [w.index for w in apart] == [5, 2]  # 0 and 1 lie within two samples of 2
-    scenes = worst_samples(one, thresholds, count=3, groups=list("aaabbb"), apart=2)
-    assert [w.index for w in scenes] == [5, 2]
-    assert len(worst_samples(one, thresholds + 2, count=9)) == 6, "nothing shown: all objects are missed"
 
 
 def test_nothing_found_and_nothing_there() -> None:

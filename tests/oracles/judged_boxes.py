@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from oracles.plain_errors import Thing
 
 from bev3d.data import DETECTION_CLASSES
+from bev3d.evaluation._judged import Judged
 from bev3d.evaluation.nuscenes._columns import BoxColumns
+from bev3d.evaluation.nuscenes._judge import judge, near_pairs
+from bev3d.evaluation.nuscenes._protocol import DISTANCES_M
+from bev3d.evaluation.nuscenes._score import match_boxes
 
-__all__ = ["columns", "random_boxes"]
+__all__ = ["REACH_M", "columns", "distance", "judged_at", "random_boxes", "things"]
 
 SIZE = (1.9, 4.5, 1.6)
+REACH_M = 4.0
 
 
 def columns(rows: list[tuple[int, str, float, float, float]], *, yaws: list[float] | None = None) -> BoxColumns:
@@ -73,3 +79,22 @@ def random_boxes(
 def _turns(yaw: np.ndarray) -> np.ndarray:
     zero = np.zeros(len(yaw))
     return np.stack([np.cos(yaw / 2), zero, zero, np.sin(yaw / 2)], axis=1)
+
+
+def judged_at(truth: BoxColumns, found: BoxColumns, samples: int) -> dict[float, Judged]:
+    tokens = [f"sample {i}" for i in range(samples)]
+    matches = match_boxes(truth, found, samples)
+    pairs = near_pairs(truth, found, samples, REACH_M)
+    return {d: judge(truth, found, tokens, matches, pairs, d, REACH_M) for d in DISTANCES_M}
+
+
+def distance(a: Thing, b: Thing) -> float:
+    return -float(np.hypot(*(a.place - b.place)))
+
+
+def things(boxes: BoxColumns, hits: np.ndarray | None = None) -> list[Thing]:
+    return [
+        Thing(int(boxes.sample[k]), int(boxes.label[k]), boxes.translation[k, :2], float(boxes.score[k]),
+              -1 if hits is None else int(hits[k]))
+        for k in range(len(boxes))
+    ]  # fmt: skip
