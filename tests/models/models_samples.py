@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bev3d.config import Config
 from bev3d.losses import direction_targets
-from bev3d.models import AnchorTargets
+from bev3d.models import AnchorTargets, make_targets
 from bev3d.targets import Targets
 
 Boxes = tuple[list[Tensor], list[Tensor]]
@@ -93,3 +93,46 @@ def silent(detector: nn.Module) -> set[str]:
             if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d) and layer.bias is not None:
                 names.add(f"{name}.{key}.bias")
     return names
+
+
+def centre_targets(config: Config, count: int = 4, seed: int = 0) -> Targets:
+    targets = make_targets(config)(*objects(config, count, seed))
+    assert isinstance(targets, Targets)
+    return targets
+
+
+def shaken(config: Config, targets: Targets) -> list[dict[str, Tensor]]:
+    """Maps near the targets."""
+    torch.manual_seed(0)
+    outputs = perfect_maps(targets, config)
+    with torch.no_grad():
+        for maps in outputs:
+            for name, value in maps.items():
+                value += 0.1 * torch.randn_like(value) if name != "heatmap" else 0
+    return outputs
+
+
+def pairs(config: Config, outputs: list[dict[str, Tensor]], targets: Targets) -> list[tuple[Tensor, Tensor, int]]:
+    """Predicted and true boxes, float64, and the number of objects of each task, object by object."""
+    result = []
+    cell_m = config.stride * config.voxel_size_m[0]
+    for maps, task in zip(outputs, targets.tasks, strict=True):
+        rows: list[list[list[float]]] = [[], []]
+        maps = {name: value.detach() for name, value in maps.items()}
+        for b, slot in task.mask.nonzero().tolist():
+            cell = int(task.cell_index[b, slot])
+            row, column = divmod(cell, config.output_size[0])
+            for side, values in enumerate(
+                (
+                    {n: v[b, :, row, column] for n, v in maps.items()},
+                    {n: v[b, slot] for n, v in task.regression.items()},
+                )
+            ):
+                x = config.range_m[0] + (column + float(values["offset"][0])) * cell_m
+                y = config.range_m[1] + (row + float(values["offset"][1])) * cell_m
+                yaw = torch.atan2(values["heading"][0], values["heading"][1])
+                sizes = values["log_size"].double().exp().tolist()
+                rows[side].append([x, y, float(values["height"][0]), *sizes, float(yaw)])
+        table = [torch.tensor(side, dtype=torch.float64).reshape(-1, 7) for side in rows]
+        result.append((table[0], table[1], max(len(table[0]), 1)))
+    return result
