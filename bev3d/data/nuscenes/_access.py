@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from bev3d.data.nuscenes._store import TEXT, ParsedStore, Store, resolve_keys
 __all__ = ["Indices", "TableAccess"]
 
 Indices = NDArray[np.int64]
-T = TypeVar("T")
 
 CACHED_FROM_BYTES = 64 << 20  # smaller tables are parsed in less time than a cache is worth
 
@@ -88,7 +87,17 @@ class TableAccess:
 
         Columns are (N, ...) for the N rows of the whole table, and must not be written to.
         """
-        return self._read(lambda store: store.array(table, field))
+        if self._store is None:
+            self._store = self._open()
+        try:
+            return self._store.array(table, field)
+        except CacheDamagedError:
+            self._store = self._build(replace=True)
+        try:
+            return self._store.array(table, field)
+        except CacheDamagedError:  # again: the disk is not to be trusted
+            self._store = ParsedStore(self._files)
+            return self._store.array(table, field)
 
     def follow(self, table: str, field: str, rows: Indices) -> Indices:
         """(N,) rows that a field of ``rows`` points to.
@@ -125,20 +134,7 @@ class TableAccess:
         return ""
 
     def _columns(self, table: str) -> Columns:
-        return self._read(lambda store: store.columns(table))
-
-    def _read(self, what: Callable[[Store], T]) -> T:
-        if self._store is None:
-            self._store = self._open()
-        try:
-            return what(self._store)
-        except CacheDamagedError:
-            self._store = self._build(replace=True)
-        try:
-            return what(self._store)
-        except CacheDamagedError:  # again: the disk is not to be trusted
-            self._store = ParsedStore(self._files)
-            return what(self._store)
+        return Columns(self._files[table], partial(self.array, table))
 
     def _open(self) -> Store:
         small = sum(file.size for file in self._files.values()) < CACHED_FROM_BYTES

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bev3d.data.nuscenes._columns import Columns, TableFile
+from bev3d.data.nuscenes._columns import TableFile
 from bev3d_ops.cpu._checksum import checksum
 
 __all__ = ["CacheDamagedError", "CachedStore", "cache_folders", "fingerprint", "open_cache", "write_cache"]
@@ -32,7 +32,6 @@ Array = NDArray[Any]
 FORMAT = 1
 FOLDER = ".bev3d_cache"
 INDEX = "index.json"
-ROW_ARRAYS = ("start", "length", "key", "slots")
 
 
 class CacheDamagedError(Exception):
@@ -59,9 +58,8 @@ class CachedStore:
         CacheDamagedError: no index, or not one that was written here.
     """
 
-    def __init__(self, folder: Path, files: Mapping[str, TableFile]) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files = files
         self._arrays: dict[tuple[str, str], Array] = {}
         try:
             index = json.loads((folder / INDEX).read_bytes())
@@ -71,10 +69,6 @@ class CachedStore:
             raise CacheDamagedError(f"{folder}: {error}") from None
         if not good:
             raise CacheDamagedError(f"{folder}: the index is damaged")
-
-    def columns(self, table: str) -> Columns:
-        """Places and keys of the rows."""
-        return Columns(self._files[table], {name: self.array(table, name) for name in ROW_ARRAYS})
 
     def array(self, table: str, name: str) -> Array:
         """See :class:`bev3d.data.nuscenes._store.Store`.
@@ -121,12 +115,12 @@ class _Bytes:
 def open_cache(folders: Iterable[Path], files: Mapping[str, TableFile]) -> CachedStore | None:
     """The cache of these tables in the first of the folders that has one."""
     name = fingerprint(files)
-    return next(filter(None, (_opened(folder / name, files) for folder in folders)), None)
+    return next(filter(None, (_opened(folder / name) for folder in folders)), None)
 
 
-def _opened(folder: Path, files: Mapping[str, TableFile]) -> CachedStore | None:
+def _opened(folder: Path) -> CachedStore | None:
     try:
-        return CachedStore(folder, files)
+        return CachedStore(folder)
     except CacheDamagedError:
         return None
 
@@ -153,7 +147,7 @@ def write_cache(
     failures = []
     for folder in folders:
         try:
-            return CachedStore(_publish(folder, fingerprint(files), everything, replace), files)
+            return CachedStore(_publish(folder, fingerprint(files), everything, replace))
         except (OSError, CacheDamagedError) as error:  # noqa: PERF203
             failures.append(str(error))
     warnings.warn(
@@ -192,7 +186,7 @@ def _rename(temporary: Path, target: Path, replace: bool) -> Path:
         except OSError:
             if not target.exists():
                 raise
-        if not replace and (target / INDEX).is_file():
+        if not replace and _opened(target) is not None:
             return target
         old = Path(tempfile.mkdtemp(prefix=_temporary_prefix(os.getpid()), dir=target.parent))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -79,21 +79,21 @@ class Columns:
 
     Attributes:
         file: where the rows stand.
-        arrays: by name. ``start`` (N,) int64 and ``length`` (N,) int32, the bytes of a row; ``key`` (N, 2) uint64, its
+        array: by name. ``start`` (N,) int64 and ``length`` (N,) int32, the bytes of a row; ``key`` (N, 2) uint64, its
             token, and ``slots``, the hash table of the keys; ``attribute_tokens#`` the length of that list; a
             field's own name for its numbers. Links are not among them.
     """
 
     file: TableFile
-    arrays: dict[str, Array]
+    array: Callable[[str], Array]
 
     def __len__(self) -> int:
-        return len(self.arrays["start"])
+        return len(self.array("start"))
 
     def row(self, index: int) -> Row:
         """One row, decoded."""
-        start = int(self.arrays["start"][index])
-        return self.file.decode(index, start, start + int(self.arrays["length"][index]))
+        start = int(self.array("start")[index])
+        return self.file.decode(index, start, start + int(self.array("length")[index]))
 
 
 class Rows(Sequence[Row]):
@@ -107,9 +107,10 @@ class Rows(Sequence[Row]):
     def __init__(self, columns: Columns, chosen: NDArray[np.int64] | None = None) -> None:
         self._columns = columns
         self._chosen = chosen
+        self._count = len(columns) if chosen is None else len(chosen)
 
     def __len__(self) -> int:
-        return len(self._columns) if self._chosen is None else len(self._chosen)
+        return self._count
 
     @overload
     def __getitem__(self, index: int) -> Row: ...
@@ -128,7 +129,7 @@ class Rows(Sequence[Row]):
             for index in self._chosen.tolist():
                 yield self._columns.row(index)
             return
-        start, length = self._columns.arrays["start"], self._columns.arrays["length"]
+        start, length = self._columns.array("start"), self._columns.array("length")
         for first in range(0, len(self), BLOCK_ROWS):
             starts = np.asarray(start[first : first + BLOCK_ROWS])
             stops = starts + length[first : first + BLOCK_ROWS]

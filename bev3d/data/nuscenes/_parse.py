@@ -63,25 +63,24 @@ def _powers() -> NDArray[np.uint64]:
     return decimal_powers()
 
 
-def read_columns(table: str, file: TableFile) -> Columns:
+def read_columns(table: str, file: TableFile) -> dict[str, Array]:
     """Parse a table.
 
     Returns:
-        Its columns; links as keys, (N, 2) uint64 under the field's name, to be resolved.
+        Arrays of :class:`Columns`, and links as keys, (N, 2) uint64 under the field's name, to be resolved.
 
     Raises:
         DataFormatError: JSON that is not a list of rows, a row without a key that is needed or with a value of another
             kind, a token that two rows have; the text names file, row and token.
     """
     reader = _Reader(file, _Layout(SCHEMAS[table]))
-    columns = Columns(file, reader.read())
-    slots = hash_slots(columns.arrays["key"])
-    double = index_keys(columns.arrays["key"], slots)
+    arrays = reader.read()
+    slots = hash_slots(arrays["key"])
+    double = index_keys(arrays["key"], slots)
     if double >= 0:
-        token = columns.row(double)["token"]
+        token = Columns(file, arrays.__getitem__).row(double)["token"]
         raise DataFormatError(f"{file.path}, row {double}: token {token!r} stands in a row before it too")
-    columns.arrays["slots"] = slots
-    return columns
+    return arrays | {"slots": slots}
 
 
 def hash_slots(keys: Array) -> NDArray[np.int32]:

@@ -29,12 +29,11 @@ LEAST_KEYS = 100_000  # worth a thread
 class Store(Protocol):
     """Where :class:`bev3d.data.nuscenes.NuScenesTables` gets its columns from."""
 
-    def columns(self, table: str) -> Columns:
-        """Places and keys of the rows."""
-        ...
-
     def array(self, table: str, name: str) -> Array:
-        """A field's numbers; for a link the (N,) int32 rows it points to; or ORDER, FIRST, TEXT. Read only."""
+        """One of the arrays of :class:`Columns`; for a link the (N,) int32 rows it points to; or ORDER, FIRST, TEXT.
+
+        Not to be written to.
+        """
         ...
 
 
@@ -43,17 +42,12 @@ class ParsedStore:
 
     def __init__(self, files: Mapping[str, TableFile]) -> None:
         self._files = files
-        self._columns: dict[str, Columns] = {}
+        self._parsed: dict[str, dict[str, Array]] = {}
         self._derived: dict[tuple[str, str], Array] = {}
 
     def columns(self, table: str) -> Columns:
         """Places and keys of the rows."""
-        if table not in self._columns:
-            columns = read_columns(table, self._files[table])
-            for array in columns.arrays.values():
-                array.flags.writeable = False
-            self._columns[table] = columns
-        return self._columns[table]
+        return Columns(self._files[table], partial(self.array, table))
 
     def array(self, table: str, name: str) -> Array:
         """See :class:`Store`."""
@@ -67,9 +61,9 @@ class ParsedStore:
         """Every array of every table: its table, its name and itself."""
         largest_first = sorted(self._files, key=lambda table: -self._files[table].size)
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(self.columns, largest_first))
+            list(pool.map(self._arrays, largest_first))
         for table in self._files:
-            names = dict.fromkeys(self.columns(table).arrays)
+            names = dict.fromkeys(self._arrays(table))
             if table in GROUPS:
                 names |= dict.fromkeys((ORDER, FIRST))
             if table in TEXT_TABLES:
@@ -78,15 +72,23 @@ class ParsedStore:
                 yield table, name, self.array(table, name)
 
     def _compute(self, table: str, name: str) -> Array:
-        columns = self.columns(table)
         if (table, name) in LINKS:
-            return resolve_keys(columns.arrays.pop(name), self.columns(LINKS[table, name]))
+            target = self.columns(LINKS[table, name])
+            return resolve_keys(self._arrays(table).pop(name), target)
         if name in (ORDER, FIRST):
             return self._group(table, name)
         if name == TEXT:
-            tokens = [row["token"].encode("utf-8", "surrogatepass") for row in Rows(columns)]
+            tokens = [row["token"].encode("utf-8", "surrogatepass") for row in Rows(self.columns(table))]
             return np.array(tokens, dtype=np.bytes_) if tokens else np.zeros(0, dtype="S1")
-        return columns.arrays[name]
+        return self._arrays(table)[name]
+
+    def _arrays(self, table: str) -> dict[str, Array]:
+        """What the table's text says."""
+        if table not in self._parsed:
+            self._parsed[table] = read_columns(table, self._files[table])
+            for array in self._parsed[table].values():
+                array.flags.writeable = False
+        return self._parsed[table]
 
     def _group(self, table: str, name: str) -> Array:
         owner = self.array(table, GROUPS[table])
@@ -103,7 +105,7 @@ class ParsedStore:
 def resolve_keys(keys: Array, target: Columns) -> NDArray[np.int32]:
     """(N,) rows of ``target`` with these (N, 2) keys; NONE for the empty token, ABSENT where no row has it."""
     found = np.empty(len(keys), dtype=np.int32)
-    find = partial(find_keys, keys, target.arrays["key"], target.arrays["slots"], found)
+    find = partial(find_keys, keys, target.array("key"), target.array("slots"), found)
     run_in_ranges(find, len(keys), LEAST_KEYS)
     return found
 

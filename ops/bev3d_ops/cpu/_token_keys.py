@@ -7,7 +7,7 @@ the same have the same key with a probability of 2^-128 at most where they are n
 import numpy as np
 from numba import njit
 
-__all__ = ["ABSENT", "NONE", "find_keys", "index_keys", "token_key", "token_keys"]
+__all__ = ["ABSENT", "NONE", "find_keys", "hex_key", "index_keys", "token_key", "token_keys"]
 
 NONE, ABSENT = -1, -2
 """In place of a row: the empty token, a token that no row has."""
@@ -31,17 +31,34 @@ def _mixed(word):
 
 
 @njit(cache=True, nogil=True)
+def hex_key(text, start):
+    """Whether 32 hexadecimal digits, not all 0, begin at ``start``, and the two words that they make.
+
+    No more than one byte that is no digit is looked at behind the text's end.
+    """
+    high, low = ZERO, ZERO
+    i = np.uint64(start)
+    for _ in range(16):
+        digit = HEX[text[i]]
+        if digit & NOT_HEX:
+            return False, ZERO, ZERO
+        high = (high << FOUR) | np.uint64(digit)
+        i += ONE
+    for _ in range(16):
+        digit = HEX[text[i]]
+        if digit & NOT_HEX:
+            return False, ZERO, ZERO
+        low = (low << FOUR) | np.uint64(digit)
+        i += ONE
+    return (high | low) != ZERO, high, low
+
+
+@njit(cache=True, nogil=True)
 def token_key(text, start, stop):
     """The two words of ``text[start:stop]``; both 0 for the empty text."""
     if stop - start == DIGITS:
-        high, low = ZERO, ZERO
-        odd = np.uint8(0)
-        for i in range(16):
-            first, second = HEX[text[start + i]], HEX[text[start + 16 + i]]
-            odd |= first | second
-            high = (high << FOUR) | np.uint64(first)
-            low = (low << FOUR) | np.uint64(second)
-        if not odd & NOT_HEX and (high | low) != ZERO:
+        good, high, low = hex_key(text, start)
+        if good:
             return high, low
     if stop == start:
         return ZERO, ZERO
