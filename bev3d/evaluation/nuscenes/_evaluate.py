@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from bev3d._errors import DataFormatError
 from bev3d.data import Detections, NuScenesDataset, NuScenesTables
@@ -13,7 +13,7 @@ from bev3d.data.nuscenes import sample_tokens
 from bev3d.evaluation.nuscenes._columns import BoxColumns
 from bev3d.evaluation.nuscenes._filter import keep_what_counts
 from bev3d.evaluation.nuscenes._protocol import OFFICIAL_SPLITS
-from bev3d.evaluation.nuscenes._read import read_boxes
+from bev3d.evaluation.nuscenes._read import read_boxes, results_to_columns, submitted_results
 from bev3d.evaluation.nuscenes._result import NuScenesResult
 from bev3d.evaluation.nuscenes._submission import detections_to_columns
 from bev3d.evaluation.nuscenes._summary import evaluate_boxes
@@ -26,7 +26,7 @@ def evaluate_nuscenes(
     dataroot: str | os.PathLike[str],
     version: str,
     split: str | Sequence[str],
-    predictions: str | os.PathLike[str] | Mapping[str, Detections],
+    predictions: str | os.PathLike[str] | Mapping[str, Detections] | Mapping[str, Any],
     *,
     frame: Literal["lidar", "level"] = "lidar",
     samples: Sequence[str] | None = None,
@@ -41,7 +41,8 @@ def evaluate_nuscenes(
         dataroot: folder with the tables' folder.
         version: name of the tables' folder, such as ``"v1.0-mini"``.
         split: a split of the devkit, one of ``<version>/splits.json``, or names of scenes.
-        predictions: a submission file, or detections by sample token.
+        predictions: a submission file, what one holds as dictionaries (``{"meta": .., "results": ..}``, or ``results``
+            alone: boxes by sample token), or detections by sample token.
         frame: frame of ``predictions`` where they are detections: that of the data set they were made on.
         samples: tokens out of the split; only these are scored. Where samples or scenes are listed, predictions for
             other samples of the tables are left out of account; otherwise they are an error.
@@ -60,16 +61,18 @@ def evaluate_nuscenes(
     if samples is not None:
         tokens = _subset(tokens, samples, split)
     listed = samples is not None or not isinstance(split, str)
-    others = frozenset(row["token"] for row in tables.rows("sample")) if listed else frozenset[str]()
-    if isinstance(predictions, Mapping):
+    others = frozenset(tables.tokens("sample")) if listed else frozenset[str]()
+    # The devkit takes the samples of its own splits in the order of the file, those of others in the tables'.
+    in_file_order = isinstance(split, str) and split in OFFICIAL_SPLITS and not listed
+    if not isinstance(predictions, Mapping):
+        found = read_boxes(predictions, tokens, others=others, keep_file_order=in_file_order)
+    elif (results := submitted_results(predictions)) is not None:
+        found = results_to_columns("predictions", results, tokens, others, in_file_order)
+    else:
         dataset = NuScenesDataset(dataroot, version=version, split=split, frame=frame, tables=tables)
         left_out = others.difference(tokens)
         predictions = {token: boxes for token, boxes in predictions.items() if token not in left_out}
         found = detections_to_columns(predictions, dataset, tokens)
-    else:
-        official = isinstance(split, str) and split in OFFICIAL_SPLITS
-        # The devkit takes the samples of its own splits in the order of the file, those of others in the tables'.
-        found = read_boxes(predictions, tokens, others=others, keep_file_order=official and not listed)
     name = split if isinstance(split, str) else ", ".join(split)
     return score_predictions(name, read_truth(tables, tokens), found, range_bands_m)
 
