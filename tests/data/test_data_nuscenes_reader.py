@@ -57,6 +57,9 @@ def test_random_tables_are_read_as_json_reads_them(tmp_path: Path, monkeypatch: 
     """In one piece and in many, with rows that lie across their edges."""
     monkeypatch.setattr(_parse, "PIECE_BYTES", piece)
     root = random_nuscenes(tmp_path / "data", seed=1, boxes=20)
+    for path in (root / VERSION).glob("*.json"):
+        if piece < 1 << 20:  # no white space that would forgive a byte too many
+            path.write_text(json.dumps(json.loads(path.read_text()), separators=(",", ":")))
     assert_equal_to_json(NuScenesTables(root, VERSION), root)
     assert_equal_to_json(NuScenesTables(root, VERSION, cache=tmp_path / "cache"), root)
 
