@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,14 @@ def test_a_file_that_changes_while_it_is_open(tmp_path: Path) -> None:
     (root / VERSION / "scene.json").write_text(" " * 1000)
     with pytest.raises(DataFormatError, match=r"scene\.json, row 0: expected the row that was read before"):
         tables.rows("scene")[count - 1]
+
+
+def test_where_files_can_only_be_read_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tiny_nuscenes(tmp_path / "tiny", samples=2, sweeps=1)
+    for name in ("pread", "preadv"):
+        monkeypatch.delattr(os, name)
+    monkeypatch.setattr(_parse, "PIECE_BYTES", 2000)
+    assert_equal_to_json(NuScenesTables(root, VERSION), root)
 
 
 def test_links_into_nowhere_are_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,12 +37,25 @@ class TableFile:
         self.path = path
         self.descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self.descriptor)
+        self._lock = threading.Lock()
         status = os.fstat(self.descriptor)
         self.size, self.mtime_ns = status.st_size, status.st_mtime_ns
 
     def read(self, start: int, stop: int) -> bytes:
         """Bytes ``start`` to ``stop``."""
-        return os.pread(self.descriptor, stop - start, start)
+        if hasattr(os, "pread"):
+            return os.pread(self.descriptor, stop - start, start)
+        with self._lock:  # where a place cannot be read without going there
+            os.lseek(self.descriptor, start, os.SEEK_SET)
+            return os.read(self.descriptor, stop - start)
+
+    def read_into(self, room: memoryview, start: int) -> int:
+        """Fill ``room`` from byte ``start`` on; how many bytes there were."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self.descriptor, [room], start)
+        text = self.read(start, start + len(room))
+        room[: len(text)] = text
+        return len(text)
 
     def is_unchanged(self) -> bool:
         """Whether size and time of the last change are still what they were."""

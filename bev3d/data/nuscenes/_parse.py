@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import json
 import math
-import os
 from functools import lru_cache
 from typing import Any
 
@@ -133,7 +132,7 @@ class _Reader:
         self.text[:rest] = self.text[at : self.size].copy()
         self.base += at
         room = memoryview(self.text.data)[rest : len(self.text) - 1]
-        got = os.preadv(self.file.descriptor, [room], self.base + rest)
+        got = self.file.read_into(room, self.base + rest)
         self.size = rest + got
         self.text[self.size] = 0
         if got == 0 and self.base + rest:

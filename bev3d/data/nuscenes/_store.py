@@ -106,7 +106,10 @@ def resolve_keys(keys: Array, target: Columns) -> NDArray[np.int32]:
     """(N,) rows of ``target`` with these (N, 2) keys; NONE for the empty token, ABSENT where no row has it."""
     found = np.empty(len(keys), dtype=np.int32)
     find = partial(find_keys, keys, target.array("key"), target.array("slots"), found)
-    run_in_ranges(find, len(keys), LEAST_KEYS)
+    if len(keys) < LEAST_KEYS:  # mostly a single one
+        find(0, len(keys))
+    else:
+        run_in_ranges(find, len(keys), LEAST_KEYS)
     return found
 
 
