@@ -20,6 +20,7 @@ from bev3d.data import NuScenesTables
 from bev3d.data.nuscenes import TABLE_NAMES, _parse
 from bev3d.data.nuscenes._annotations import velocities
 from bev3d.data.nuscenes._columns import TableFile
+from bev3d.data.nuscenes._layout import keys_of
 from bev3d.data.nuscenes._parse import read_columns
 from bev3d.data.nuscenes._schema import LINKS, SCHEMAS
 
@@ -164,13 +165,13 @@ def test_any_form_of_a_row(tmp_path: Path, changes: dict[str, Any], indent: int 
             assert arrays[field].tobytes() == expected.tobytes()
         assert arrays["num_lidar_pts"].tolist() == [row["num_lidar_pts"] for row in rows]
         assert arrays["attribute_tokens#"].tolist() == [len(row["attribute_tokens"]) for row in rows]
-        assert (arrays["key"] == _parse.keys_of([row["token"] for row in rows])).all()
+        assert (arrays["key"] == keys_of([row["token"] for row in rows])).all()
 
 
 def test_tokens_that_differ_have_keys_that_differ() -> None:
     tokens = [*(str(k) for k in range(2000)), *(f"{k:032x}" for k in range(2000)), "", "a" * 32, "A" * 32, "a" * 31,
               *("x" * k for k in range(1, 100)), *("\0" * k for k in range(1, 50))]  # fmt: skip
-    keys = _parse.keys_of(tokens)
+    keys = keys_of(tokens)
     assert len({tuple(key) for key in keys.tolist()}) == len(tokens)
     assert keys[2000 + 255].tolist() == [0, 255]
 
@@ -253,7 +254,7 @@ def test_a_damaged_table_is_refused_or_read_as_json_reads_it(tmp_path_factory: A
     read = [file.decode(k, int(a), int(a + n)) for k, (a, n) in enumerate(zip(arrays["start"], arrays["length"]))]  # noqa: B905
     assert repr(read) == repr(rows)
     assert arrays["size"].tolist() == [row["size"] for row in rows] or "NaN" in text
-    assert (arrays["key"] == _parse.keys_of([row["token"] for row in rows])).all()
+    assert (arrays["key"] == keys_of([row["token"] for row in rows])).all()
 
 
 def test_a_file_that_changes_while_it_is_open(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bev3d._errors import DataFormatError
 from bev3d.data.nuscenes._cache import CacheDamagedError, cache_folders, open_cache, write_cache
 from bev3d.data.nuscenes._columns import Columns, Row, Rows, TableFile
-from bev3d.data.nuscenes._parse import keys_of
+from bev3d.data.nuscenes._layout import keys_of
 from bev3d.data.nuscenes._rows import TABLE_NAMES
 from bev3d.data.nuscenes._schema import LINKS, TEXT_TABLES
 from bev3d.data.nuscenes._store import TEXT, ParsedStore, Store, resolve_keys

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import math
 from functools import lru_cache
 from typing import Any
 
@@ -12,49 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bev3d._errors import DataFormatError
-from bev3d.data.nuscenes._columns import Columns, Row, TableFile
-from bev3d.data.nuscenes._schema import SCHEMAS, Schema
+from bev3d.data.nuscenes._columns import Columns, TableFile
+from bev3d.data.nuscenes._layout import Layout, fill
+from bev3d.data.nuscenes._schema import SCHEMAS
 from bev3d_ops.cpu._decimal import decimal_powers
-from bev3d_ops.cpu._table_text import ANY, BAD, DONE, FLAG, KEY, KEYS, MORE, NUMBERS, WHOLE, parse_rows
-from bev3d_ops.cpu._token_keys import index_keys, token_keys
+from bev3d_ops.cpu._table_text import BAD, DONE, FLAG, KEY, KEYS, MORE, NUMBERS, WHOLE, parse_rows
+from bev3d_ops.cpu._token_keys import index_keys
 
-__all__ = ["hash_slots", "keys_of", "read_columns"]
+__all__ = ["hash_slots", "read_columns"]
 
 Array = NDArray[Any]
 
 PIECE_BYTES = 8 << 20
 LEAST_ROW_BYTES = 64  # shorter rows only need another round
 WHITE = b" \t\n\r"
-
-
-class _Layout:
-    """Where each field goes: ``fields`` of the kernel, and how many slots there are."""
-
-    def __init__(self, schema: Schema) -> None:
-        entries: list[tuple[str, int, int, int]] = [("token", KEY, 0, 0)]
-        self.key_slots = 1
-        self.number_slots = 0
-        entries += [(name, KEY, 0, self._key()) for name in schema.links]
-        entries += [(name, KEYS, self._number(1), self._key()) for name in schema.lists]
-        entries += [(name, NUMBERS, width, self._number(width)) for name, width in schema.vectors.items()]
-        entries += [(name, WHOLE, 1, self._number(1)) for name in schema.wholes]
-        entries += [(name, FLAG, 1, self._number(1)) for name in schema.flags]
-        entries += [(name, ANY, 0, 0) for name in schema.others]
-        self.entries = entries
-        names = [name.encode() for name, *_ in entries]
-        self.fields = (
-            np.frombuffer(b"".join(names), dtype=np.uint8),
-            np.cumsum([0, *map(len, names)]),
-            *(np.array([entry[k] for entry in entries], dtype=np.int64) for k in (1, 2, 3)),
-        )
-
-    def _key(self) -> int:
-        self.key_slots += 1
-        return self.key_slots - 1
-
-    def _number(self, width: int) -> int:
-        self.number_slots += width
-        return self.number_slots - width
 
 
 @lru_cache(maxsize=1)
@@ -72,7 +42,7 @@ def read_columns(table: str, file: TableFile) -> dict[str, Array]:
         DataFormatError: JSON that is not a list of rows, a row without a key that is needed or with a value of another
             kind, a token that two rows have; the text names file, row and token.
     """
-    reader = _Reader(file, _Layout(SCHEMAS[table]))
+    reader = _Reader(file, Layout(SCHEMAS[table]))
     arrays = reader.read()
     slots = hash_slots(arrays["key"])
     double = index_keys(arrays["key"], slots)
@@ -87,19 +57,10 @@ def hash_slots(keys: Array) -> NDArray[np.int32]:
     return np.full(1 << max(2, (2 * len(keys)).bit_length()), -1, dtype=np.int32)
 
 
-def keys_of(tokens: list[str]) -> NDArray[np.uint64]:
-    """(N, 2) keys of tokens."""
-    raw = [token.encode("utf-8", "surrogatepass") for token in tokens]
-    text = np.frombuffer(b"".join(raw), dtype=np.uint8)
-    keys = np.empty((len(raw), 2), dtype=np.uint64)
-    token_keys(text, np.cumsum([len(one) for one in raw], dtype=np.int64), keys)
-    return keys
-
-
 class _Reader:
     """Reads pieces of the file, and rows out of them."""
 
-    def __init__(self, file: TableFile, layout: _Layout) -> None:
+    def __init__(self, file: TableFile, layout: Layout) -> None:
         self.file, self.layout = file, layout
         self.text = np.zeros(PIECE_BYTES + 1, dtype=np.uint8)
         self.size, self.base = 0, 0  # bytes in hand, and place of the first of them in the file
@@ -206,7 +167,7 @@ class _Reader:
         if missing:
             raise DataFormatError(f"{where} (token {row.get('token')!r}): missing key {', '.join(sorted(missing))}")
         for name, kind, width, slot in self.layout.entries:
-            expected = _fill(row, name, kind, width, slot, keys, numbers)
+            expected = fill(row, name, kind, width, slot, keys, numbers)
             if expected:
                 raise DataFormatError(
                     f"{where} (token {row['token']!r}): expected {expected} as {name}, got {row[name]!r}"
@@ -240,40 +201,3 @@ class _Reader:
         for name in list(self.parts[0]):
             joined[name] = np.concatenate([part.pop(name) for part in self.parts])
         return joined
-
-
-def _fill(row: Row, name: str, kind: int, width: int, slot: int, keys: Array, numbers: Array) -> str | None:
-    """Put a decoded value into its place; what was expected where that cannot be."""
-    value = row[name]
-    if kind == KEY:
-        if not isinstance(value, str):
-            return "a token"
-        keys[slot] = keys_of([value])[0]
-    elif kind == KEYS:
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            return "a list of tokens"
-        keys[slot] = keys_of([*value, ""])[0]
-        numbers[width] = len(value)
-    elif kind == NUMBERS:
-        if not isinstance(value, list) or len(value) != width or not all(map(_is_number, value)):
-            return f"{width} numbers"
-        numbers[slot : slot + width] = [float(one) for one in value]
-    elif kind == WHOLE:
-        if not _is_number(value) or not math.isfinite(value) or value != int(value) or abs(value) >= 1 << 53:
-            return "a whole number"
-        numbers[slot] = value
-    elif kind == FLAG:
-        if not isinstance(value, bool):
-            return "true or false"
-        numbers[slot] = value
-    return None
-
-
-def _is_number(value: Any) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    try:
-        float(value)
-    except OverflowError:
-        return False
-    return True
