@@ -17,6 +17,7 @@ def match_tokens(name: str, detections: Mapping[str, Detections], tokens: Sequen
     Raises:
         ValueError: a sample missing or unknown, detections under another sample's key, arrays of different lengths,
             a label without a class; the text names the sample.
+        TypeError: something else than detections.
     """
     known = set(tokens)
     for token in tokens:
@@ -26,6 +27,8 @@ def match_tokens(name: str, detections: Mapping[str, Detections], tokens: Sequen
         where = f"{name}[{token!r}]"
         if token not in known:
             raise ValueError(f"{where}: not a sample of this split ({len(tokens)} samples)")
+        if not isinstance(found, Detections):
+            raise TypeError(f"{where}: expected Detections, got {type(found).__name__}")
         if found.token != token:
             raise ValueError(f"{where}: expected detections of this sample, got those of {found.token!r}")
         count = len(found.boxes)

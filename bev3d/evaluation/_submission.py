@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bev3d.data import Dataset, Detections, KittiDataset, NuScenesDataset
 from bev3d.evaluation.kitti import read_kitti, write_kitti
@@ -12,7 +12,13 @@ from bev3d.evaluation.nuscenes import read_nuscenes, write_nuscenes
 __all__ = ["read_submission", "write_submission"]
 
 
-def write_submission(path: str | os.PathLike[str], detections: Mapping[str, Detections], *, dataset: Dataset) -> None:
+def write_submission(
+    path: str | os.PathLike[str],
+    detections: Mapping[str, Detections],
+    *,
+    dataset: Dataset,
+    uses: Sequence[str] = ("lidar",),
+) -> None:
     """Write what the data set's own evaluation reads.
 
     nuScenes: one JSON file, boxes upright in the global frame, at most 500 a sample (the best by score), attributes
@@ -26,14 +32,16 @@ def write_submission(path: str | os.PathLike[str], detections: Mapping[str, Dete
         path: the JSON file, or the folder of result files.
         detections: by token, for every sample of ``dataset``; boxes in its frame.
         dataset: what was predicted.
+        uses: what the detector has seen, for ``meta`` of nuScenes: any of ``camera``, ``lidar``, ``radar``, ``map``,
+            ``external``. KITTI's files do not say it.
 
     Raises:
-        ValueError: a sample missing or unknown, mismatched arrays, numbers that are not finite.
+        ValueError: a sample missing or unknown, mismatched arrays, numbers that are not finite, an unknown source.
         DataFormatError: boxes that the format does not allow, such as a size that is not positive.
         TypeError: a data set of another kind.
     """
     if isinstance(dataset, NuScenesDataset):
-        write_nuscenes(path, detections, dataset)
+        write_nuscenes(path, detections, dataset, uses)
     elif isinstance(dataset, KittiDataset):
         write_kitti(path, detections, dataset)
     else:

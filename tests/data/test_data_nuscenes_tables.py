@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from oracles.tiny_nuscenes import VERSION, tiny_nuscenes
 
-from bev3d._errors import DataFormatError, MissingPackageError
+from bev3d._errors import DataFormatError
 from bev3d.data import NuScenesDataset, NuScenesTables
 from bev3d.data.nuscenes import DETECTION_CLASS_OF_CATEGORY, TABLE_NAMES, sample_tokens, scene_names
+from bev3d.data.nuscenes._official import OFFICIAL_SPLITS
 
 
 @pytest.fixture
@@ -94,11 +95,13 @@ def test_a_sample_without_lidar_is_named(root: Path) -> None:
 
 
 class TestSplits:
-    def test_mini_splits_are_the_devkits(self, root: Path) -> None:
+    def test_official_splits_are_the_devkits(self, root: Path) -> None:
         splits = pytest.importorskip("nuscenes.utils.splits")
         tables = NuScenesTables(root, VERSION)
-        for name in ("mini_train", "mini_val", "val", "train_track"):
-            assert list(scene_names(tables, name)) == splits.create_splits_scenes()[name]
+        theirs = splits.create_splits_scenes()
+        assert set(theirs) == set(OFFICIAL_SPLITS)
+        for name, scenes in theirs.items():
+            assert list(scene_names(tables, name)) == scenes
 
     def test_custom_splits_and_scene_names(self, tmp_path: Path) -> None:
         root = tiny_nuscenes(tmp_path / "two", scenes=("scene-0103", "mine"), samples=2, sweeps=1)
@@ -122,10 +125,11 @@ class TestSplits:
         with pytest.raises(DataFormatError, match="scene-9999"):
             NuScenesDataset(root, split=["scene-0103", "scene-9999"])
 
-    def test_the_long_lists_need_the_devkit(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_devkit_is_needed(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "nuscenes.utils.splits", None)
-        with pytest.raises(MissingPackageError, match=r"scene list of split 'val' needs .* 'bev3d\[nuscenes\]'"):
-            scene_names(NuScenesTables(root, VERSION), "val")
+        tables = NuScenesTables(root, VERSION)
+        sizes = {name: len(scene_names(tables, name)) for name in ("train", "val", "test", "mini_train", "mini_val")}
+        assert sizes == {"train": 700, "val": 150, "test": 150, "mini_train": 8, "mini_val": 2}
 
     def test_a_broken_splits_file(self, root: Path) -> None:
         (root / VERSION / "splits.json").write_text('{"mine": 3}')

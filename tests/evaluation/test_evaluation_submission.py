@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from oracles.real_nuscenes import KEYFRAME_TOKEN, keyframe_dataset
 from oracles.tiny_kitti import tiny_kitti
 from oracles.tiny_nuscenes import tiny_nuscenes
 
@@ -15,7 +18,7 @@ from bev3d._errors import DataFormatError
 from bev3d.boxes import Box, wrap_angle
 from bev3d.data import Detections, KittiDataset, NuScenesDataset
 from bev3d.data.kitti import read_labels
-from bev3d.data.nuscenes import read_annotations
+from bev3d.data.nuscenes import DETECTION_CLASS_OF_CATEGORY, read_annotations
 from bev3d.evaluation import read_submission, write_submission
 
 
@@ -64,6 +67,45 @@ class TestNuScenes:
         np.testing.assert_allclose([box.size for box in loaded], wlh, atol=1e-12)
         known = np.nan_to_num(truth[:, Box.VELOCITY])
         np.testing.assert_allclose([box.velocity for box in loaded], known, atol=1e-9)
+
+    @pytest.mark.parametrize("frame", ["lidar", "level"])
+    def test_a_real_key_frame_goes_to_the_global_frame(self, real_data: Path, tmp_path: Path, frame: Any) -> None:
+        """69 real boxes, upright in the world and therefore tilted in the LiDAR's frame, and back to where they are."""
+        root = keyframe_dataset(real_data, tmp_path / "data")
+        dataset = NuScenesDataset(root, split="mini_train", frame=frame)
+        found = from_truth(dataset)
+        write_submission(tmp_path / "r.json", found, dataset=dataset)
+        rows = json.loads((tmp_path / "r.json").read_text())["results"][KEYFRAME_TOKEN]
+        wanted = {tuple(row["translation"]): row for row in dataset.tables.rows("sample_annotation")}
+        names = [dataset.tables.category_name(row) for row in wanted.values()]
+        assert len(rows) == sum(name in DETECTION_CLASS_OF_CATEGORY for name in names) == 68
+        for row in rows:
+            distances = {place: math.dist(place, row["translation"]) for place in wanted}
+            nearest = min(distances, key=lambda place: distances[place])
+            assert distances[nearest] < 1e-9
+            truth = wanted[nearest]
+            np.testing.assert_allclose(row["size"], truth["size"], rtol=0, atol=1e-12)
+            same_turn = abs(np.dot(row["rotation"], truth["rotation"]))  # a quaternion and its negative are one turn
+            assert same_turn == pytest.approx(1, abs=1e-12)
+        back = read_submission(tmp_path / "r.json", dataset=dataset)[KEYFRAME_TOKEN]
+        np.testing.assert_allclose(back.boxes[:, :7], found[KEYFRAME_TOKEN].boxes[:, :7], rtol=0, atol=1e-9)
+
+    def test_what_the_detector_has_seen(self, nuscenes: NuScenesDataset, tmp_path: Path) -> None:
+        def meta(**options: Any) -> dict[str, bool]:
+            write_submission(tmp_path / "r.json", from_truth(nuscenes), dataset=nuscenes, **options)
+            meta: dict[str, bool] = json.loads((tmp_path / "r.json").read_text())["meta"]
+            assert set(meta) == {"use_camera", "use_lidar", "use_radar", "use_map", "use_external"}
+            return meta
+
+        assert [key for key, used in meta().items() if used] == ["use_lidar"]
+        assert [key for key, used in meta(uses=["camera"]).items() if used] == ["use_camera"]
+        assert [key for key, used in meta(uses=("lidar", "camera", "map")).items() if used] == [
+            "use_camera", "use_lidar", "use_map",
+        ]  # fmt: skip
+        refusals: list[tuple[Any, str]] = [(["sonar"], "one of camera, lidar"), ("lidar", "a sequence"), ((), "a seq")]
+        for uses, expected in refusals:
+            with pytest.raises(ValueError, match=f"uses: expected {expected}"):
+                meta(uses=uses)
 
     def test_there_and_back(self, nuscenes: NuScenesDataset, tmp_path: Path) -> None:
         written = from_truth(nuscenes)

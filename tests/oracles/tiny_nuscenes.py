@@ -163,7 +163,7 @@ def _tracks(tables: Tables, scene: str, samples: list[str], times: list[int], rn
         if category == "animal":
             shown = shown[:1]
         elif category == "movable_object.trafficcone":
-            shown = [0, len(samples) - 1]
+            shown = sorted({0, len(samples) - 1})
         start, speed = rng.uniform(-12, 12, size=2), rng.uniform(-3, 3, size=2)
         yaw = rng.uniform(-4, 4)
         size = rng.uniform(0.5, 5, size=3).round(3).tolist()

@@ -19,6 +19,7 @@ _MODULES = (
     "_sparse",
     "_data",
     "_nuscenes_metric",
+    "_nuscenes_tables",
 )
 
 

@@ -6,6 +6,7 @@ from bev3d.data.nuscenes._dataset import NuScenesDataset
 from bev3d.data.nuscenes._poses import boxes_to_global, invert_rigid, pose_matrix
 from bev3d.data.nuscenes._rows import TABLE_NAMES
 from bev3d.data.nuscenes._splits import sample_tokens, scene_names
+from bev3d.data.nuscenes._subset import NuScenesSubset
 from bev3d.data.nuscenes._sweeps import merge_sweeps, read_lidar
 from bev3d.data.nuscenes._tables import NuScenesTables
 
@@ -15,6 +16,7 @@ __all__ = [
     "TABLE_NAMES",
     "GlobalAnnotations",
     "NuScenesDataset",
+    "NuScenesSubset",
     "NuScenesTables",
     "boxes_to_global",
     "invert_rigid",

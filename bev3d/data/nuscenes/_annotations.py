@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from bev3d._errors import DataFormatError
 from bev3d.boxes.convert import from_nuscenes
-from bev3d.data.nuscenes._rows import AnnotationRow
+from bev3d.data.nuscenes._access import Indices
 from bev3d.data.nuscenes._tables import NuScenesTables
+from bev3d_ops.cpu._token_keys import NONE
 
-__all__ = ["GlobalAnnotations", "read_annotations", "velocities"]
+__all__ = ["GlobalAnnotations", "check_annotations", "first_attributes", "read_annotations", "velocities"]
 
+TABLE = "sample_annotation"
 MAX_SECONDS = 1.5
 
 
@@ -42,25 +44,33 @@ def read_annotations(tables: NuScenesTables, sample_token: str) -> GlobalAnnotat
     """All annotations of a sample, whatever their category.
 
     Raises:
-        DataFormatError: a size that is not positive or a number that is not finite; the text names the annotation.
+        DataFormatError: an unknown sample, a size that is not positive or a number that is not finite; the text names
+            the annotation.
     """
-    rows = tables.sample_annotations(sample_token)
-    translation = np.array([row["translation"] for row in rows], dtype=np.float64).reshape(-1, 3)
-    size_wlh = np.array([row["size"] for row in rows], dtype=np.float64).reshape(-1, 3)
-    rotation = np.array([row["rotation"] for row in rows], dtype=np.float64).reshape(-1, 4)
-    _check(tables, rows, translation, size_wlh, rotation)
-    velocity = velocities(tables, rows)
+    rows, _ = tables.annotation_indices(tables.indices("sample", [sample_token]))
+    check_annotations(tables, rows)
+    translation, size_wlh, rotation = (tables.array(TABLE, name)[rows] for name in ("translation", "size", "rotation"))
+    category = tables.follow("instance", "category_token", tables.follow(TABLE, "instance_token", rows))
     return GlobalAnnotations(
-        boxes=from_nuscenes(translation, size_wlh, rotation, velocity),
-        categories=tuple(tables.category_name(row) for row in rows),
-        attributes=tuple(next(iter(tables.attribute_names(row)), "") for row in rows),
-        tokens=tuple(row["token"] for row in rows),
-        num_lidar_points=np.array([row["num_lidar_pts"] for row in rows], dtype=np.int64),
-        num_radar_points=np.array([row["num_radar_pts"] for row in rows], dtype=np.int64),
+        boxes=from_nuscenes(translation, size_wlh, rotation, velocities(tables, rows)),
+        categories=tuple(tables.names("category")[k] for k in category.tolist()),
+        attributes=first_attributes(tables, rows),
+        tokens=tuple(tables.row(TABLE, row)["token"] for row in rows.tolist()),
+        num_lidar_points=tables.array(TABLE, "num_lidar_pts")[rows],
+        num_radar_points=tables.array(TABLE, "num_radar_pts")[rows],
     )
 
 
-def velocities(tables: NuScenesTables, rows: list[AnnotationRow]) -> NDArray[np.float64]:
+def first_attributes(tables: NuScenesTables, rows: Indices) -> tuple[str, ...]:
+    """Name of the first attribute of annotations; empty where there is none."""
+    known = tables.array(TABLE, "attribute_tokens#")[rows] > 0
+    attribute = np.full(len(rows), -1)
+    attribute[known] = tables.follow(TABLE, "attribute_tokens", rows[known])
+    names = (*tables.names("attribute"), "")
+    return tuple(names[k] for k in attribute.tolist())
+
+
+def velocities(tables: NuScenesTables, rows: Indices) -> NDArray[np.float64]:
     """Velocity over ground by centred differences, as ``nuscenes-devkit`` defines it.
 
     v = (x_next - x_prev) / (t_next - t_prev), one-sided at the ends of a track. NaN for an object that is annotated
@@ -68,15 +78,15 @@ def velocities(tables: NuScenesTables, rows: list[AnnotationRow]) -> NDArray[np.
 
     Args:
         tables: where neighbours in time are looked up.
-        rows: N annotations.
+        rows: (N,) of ``sample_annotation``.
 
     Returns:
         (N, 2) float64, metres per second in the global frame.
     """
-    first = [tables.annotation(row["prev"]) if row["prev"] else row for row in rows]
-    last = [tables.annotation(row["next"]) if row["next"] else row for row in rows]
-    centred = np.array([bool(row["prev"] and row["next"]) for row in rows], dtype=bool)
-    moved = _positions(last) - _positions(first)
+    first, last = _neighbours(tables, rows, "prev"), _neighbours(tables, rows, "next")
+    centred = (first != rows) & (last != rows)
+    place = tables.array(TABLE, "translation")
+    moved = place[last, :2] - place[first, :2]
     seconds = _seconds(tables, last) - _seconds(tables, first)
     known = (seconds > 0) & (seconds <= np.where(centred, 2 * MAX_SECONDS, MAX_SECONDS))
     result = np.full((len(rows), 2), np.nan)
@@ -84,27 +94,34 @@ def velocities(tables: NuScenesTables, rows: list[AnnotationRow]) -> NDArray[np.
     return result
 
 
-def _positions(rows: list[AnnotationRow]) -> NDArray[np.float64]:
-    return np.array([row["translation"][:2] for row in rows], dtype=np.float64).reshape(-1, 2)
+def _neighbours(tables: NuScenesTables, rows: Indices, field: str) -> Indices:
+    """The annotation before or after each, itself at the end of a track."""
+    neighbours = rows.copy()
+    linked = tables.array(TABLE, field)[rows] != NONE
+    neighbours[linked] = tables.follow(TABLE, field, rows[linked])
+    return neighbours
 
 
-def _seconds(tables: NuScenesTables, rows: list[AnnotationRow]) -> NDArray[np.float64]:
+def _seconds(tables: NuScenesTables, rows: Indices) -> NDArray[np.float64]:
     # Microseconds are turned to seconds before they are subtracted: bit for bit what the devkit gets.
-    return np.array([1e-6 * tables.sample(row["sample_token"])["timestamp"] for row in rows], dtype=np.float64)
+    samples = tables.follow(TABLE, "sample_token", rows)
+    return np.asarray(1e-6 * tables.array("sample", "timestamp")[samples], dtype=np.float64)
 
 
-def _check(tables: NuScenesTables, rows: list[AnnotationRow], *columns: NDArray[np.float64]) -> None:
-    numbers = np.concatenate(columns, axis=1)
+def check_annotations(tables: NuScenesTables, rows: Indices) -> None:
+    """Raise where a box cannot be; the text names the annotation."""
+    translation, size, rotation = (tables.array(TABLE, name)[rows] for name in ("translation", "size", "rotation"))
+    numbers = np.concatenate([translation, size, rotation], axis=1)
     for what, good in (
         ("finite numbers", np.isfinite(numbers).all(axis=1)),
-        ("three sizes > 0", (columns[1] > 0).all(axis=1)),
-        ("a rotation other than 0", columns[2].any(axis=1)),
+        ("three sizes > 0", (size > 0).all(axis=1)),
+        ("a rotation other than 0", rotation.any(axis=1)),
     ):
         bad = np.flatnonzero(~good)
         if bad.size:
-            row = rows[bad[0]]
+            row = tables.row(TABLE, int(rows[bad[0]]))
             raise DataFormatError(
-                f"{tables.path('sample_annotation')}, token {row['token']}: expected {what}, got translation "
-                f"{row['translation']}, size {row['size']}, rotation {row['rotation']} ({bad.size} such boxes in "
-                f"sample {row['sample_token']})"
+                f"{tables.path(TABLE)}, token {row['token']}: expected {what}, got translation {row['translation']}, "
+                f"size {row['size']}, rotation {row['rotation']} (sample {row['sample_token']}; {bad.size} of "
+                f"{len(rows)} such boxes)"
             )

@@ -2,78 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bev3d._errors import DataFormatError
+from bev3d.data.nuscenes._access import Indices, TableAccess
 from bev3d.data.nuscenes._poses import pose_matrix
-from bev3d.data.nuscenes._rows import (
-    REQUIRED_KEYS,
-    TABLE_NAMES,
-    AnnotationRow,
-    CalibratedSensorRow,
-    EgoPoseRow,
-    SampleDataRow,
-    SampleRow,
-    SceneRow,
-)
+from bev3d.data.nuscenes._rows import AnnotationRow, CalibratedSensorRow, EgoPoseRow, SampleDataRow, SampleRow, SceneRow
+from bev3d.data.nuscenes._store import FIRST, ORDER, group_members
 
 __all__ = ["NuScenesTables"]
 
-Row = dict[str, Any]
 
-
-class NuScenesTables:
+class NuScenesTables(TableAccess):
     """Rows by token, and the links between them that a LiDAR detector needs. No devkit is involved.
 
-    A table is parsed when it is first asked for; that all 13 exist is checked at once.
+    The JSON is read once, into columns; they are kept in files of NumPy's beside the tables, or in the user's cache
+    folder where that cannot be written to, and mapped into memory from then on. Rows are decoded one by one when they
+    are asked for, out of the JSON itself. The cache goes by the tables' sizes and times of last change, is checked
+    before it is used, and made anew where it is damaged. Tables below 64 MiB are parsed on first use, without a cache.
+
+    Pickled, a reader is opened again where it is unpickled, so that worker processes share the mapped memory.
 
     Args:
         dataroot: folder that holds the tables' folder, ``samples`` and ``sweeps``.
         version: name of the tables' folder, such as ``"v1.0-mini"``.
+        cache: False for none, or the folder to keep it in, whatever the tables' size.
 
     Raises:
         DataFormatError: no such folder, a missing table, JSON that is not a list of rows, a row without a key that
-            is needed, or a token that no row has; the text names the table and the token.
+            is needed or with a value of another kind, a token that two rows have or that no row has; the text names
+            the table and the token.
     """
 
-    def __init__(self, dataroot: str | os.PathLike[str], version: str) -> None:
-        self.dataroot = Path(dataroot)
-        self.version = version
-        self.folder = self.dataroot / version
-        self._rows: dict[str, list[Row]] = {}
-        self._by_token: dict[str, dict[str, Row]] = {}
-        if not self.folder.is_dir():
-            raise DataFormatError(f"{self.folder}: no such folder; expected the nuScenes tables of {version}")
-        for table in TABLE_NAMES:
-            if not self.path(table).is_file():
-                raise DataFormatError(f"{self.path(table)}: missing; a nuScenes folder has {len(TABLE_NAMES)} tables")
-
-    def path(self, table: str) -> Path:
-        """File of a table."""
-        return self.folder / f"{table}.json"
-
-    def rows(self, table: str) -> list[Row]:
-        """All rows of a table in the file's order."""
-        if table not in self._rows:
-            self._rows[table] = _read_rows(self.path(table), REQUIRED_KEYS[table])
-        return self._rows[table]
-
-    def get(self, table: str, token: str) -> Row:
-        """The row with this token."""
-        if table not in self._by_token:
-            self._by_token[table] = {row["token"]: row for row in self.rows(table)}
-        try:
-            return self._by_token[table][token]
-        except KeyError:
-            raise DataFormatError(f"{self.path(table)}: no row has the token {token!r}") from None
+    def __reduce__(self) -> Any:
+        return _open_again, (type(self), (self.dataroot, self.version), self.cache)
 
     def scene(self, token: str) -> SceneRow:
         """Row of ``scene``."""
@@ -93,7 +59,16 @@ class NuScenesTables:
 
     def sample_annotations(self, sample_token: str) -> list[AnnotationRow]:
         """Rows of ``sample_annotation`` of one sample, in the table's order."""
-        return self._annotations_of.get(sample_token, [])
+        rows, _ = self.annotation_indices(self.indices("sample", [sample_token]))
+        return [cast(AnnotationRow, self.row("sample_annotation", row)) for row in rows.tolist()]
+
+    def annotation_indices(self, samples: Indices) -> tuple[Indices, Indices]:
+        """Rows of ``sample_annotation`` that belong to rows of ``sample``.
+
+        Returns:
+            (N,) the rows, sample by sample and in the table's order, and (N,) the place in ``samples`` of each.
+        """
+        return group_members(samples, self.array("sample_annotation", ORDER), self.array("sample_annotation", FIRST))
 
     def category_name(self, annotation: AnnotationRow) -> str:
         """Name of the category, such as ``vehicle.car``."""
@@ -106,13 +81,29 @@ class NuScenesTables:
 
     def key_frame(self, sample_token: str, channel: str = "LIDAR_TOP") -> SampleDataRow:
         """The sensor's file that belongs to the annotated instant."""
-        try:
-            return self._key_frames[sample_token, channel]
-        except KeyError:
-            self.sample(sample_token)
+        row = self.key_frame_indices(self.indices("sample", [sample_token]), channel)[0]
+        return cast(SampleDataRow, self.row("sample_data", int(row)))
+
+    def key_frame_indices(self, samples: Indices, channel: str = "LIDAR_TOP") -> Indices:
+        """(N,) the same as rows of ``sample_data`` for rows of ``sample``.
+
+        Raises:
+            DataFormatError: a sample without such a file.
+        """
+        rows, owner = group_members(samples, self.array("sample_data", ORDER), self.array("sample_data", FIRST))
+        calibration = self.array("sample_data", "calibrated_sensor_token")[rows].astype(np.int64)
+        sensor = np.full(len(rows), -1)
+        sensor[calibration >= 0] = self.follow("calibrated_sensor", "sensor_token", calibration[calibration >= 0])
+        wanted = np.array([name == channel for name in self.names("sensor")], dtype=bool)
+        here = (sensor >= 0) & np.append(wanted, False)[sensor]
+        found = np.full(len(samples), -1, dtype=np.int64)
+        found[owner[here]] = rows[here]
+        for k in np.flatnonzero(found < 0):
+            token = self.row("sample", int(samples[k]))["token"]
             raise DataFormatError(
-                f"{self.path('sample_data')}: expected a key frame of {channel} for sample {sample_token}, found none"
-            ) from None
+                f"{self.path('sample_data')}: expected a key frame of {channel} for sample {token}, found none"
+            )
+        return found
 
     def sweeps(self, key_frame: SampleDataRow, count: int) -> Iterator[SampleDataRow]:
         """The key frame and the files before it, newest first, at most ``count``."""
@@ -142,36 +133,6 @@ class NuScenesTables:
         except ValueError as error:
             raise DataFormatError(f"{self.path(table)}, token {row['token']}: {error}") from None
 
-    @cached_property
-    def _annotations_of(self) -> dict[str, list[AnnotationRow]]:
-        found: dict[str, list[AnnotationRow]] = {}
-        for row in self.rows("sample_annotation"):
-            found.setdefault(row["sample_token"], []).append(cast(AnnotationRow, row))
-        return found
 
-    @cached_property
-    def _key_frames(self) -> dict[tuple[str, str], SampleDataRow]:
-        channel = {
-            row["token"]: self.get("sensor", row["sensor_token"])["channel"] for row in self.rows("calibrated_sensor")
-        }
-        return {
-            (row["sample_token"], channel[row["calibrated_sensor_token"]]): cast(SampleDataRow, row)
-            for row in self.rows("sample_data")
-            if row["is_key_frame"] and row["calibrated_sensor_token"] in channel
-        }
-
-
-def _read_rows(path: Path, required: frozenset[str]) -> list[Row]:
-    try:
-        rows = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise DataFormatError(f"{path}: expected JSON, got {error}") from None
-    if not isinstance(rows, list):
-        raise DataFormatError(f"{path}: expected a list of rows, got {type(rows).__name__}")
-    for i, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise DataFormatError(f"{path}, row {i}: expected an object, got {type(row).__name__}")
-        if not row.keys() >= required:
-            missing = ", ".join(sorted(required - row.keys()))
-            raise DataFormatError(f"{path}, row {i} (token {row.get('token')!r}): missing key {missing}")
-    return rows
+def _open_again(kind: type[NuScenesTables], arguments: tuple[Any, ...], cache: Any) -> NuScenesTables:
+    return kind(*arguments, cache=cache)

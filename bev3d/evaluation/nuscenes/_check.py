@@ -10,7 +10,7 @@ from bev3d._errors import DataFormatError
 from bev3d.data import DETECTION_CLASSES
 from bev3d.evaluation.nuscenes._attributes import ATTRIBUTE_NAMES
 
-__all__ = ["MAX_BOXES", "check_boxes", "check_count", "check_results", "check_tokens"]
+__all__ = ["MAX_BOXES", "check_boxes", "check_count", "check_outer", "check_results", "check_tokens"]
 
 MAX_BOXES = 500
 _LENGTHS = {"translation": 3, "size": 3, "rotation": 4, "velocity": 2}
@@ -33,6 +33,17 @@ def check_results(where: str, results: Mapping[str, Any], tokens: Sequence[str])
     check_tokens(where, list(results), tokens)
     for token, boxes in results.items():
         check_boxes(f"{where}, sample {token}", token, boxes)
+
+
+def check_outer(where: str, content: Any) -> dict[str, Any]:
+    """``results`` of a whole submission, or an error where it is none."""
+    for key in ("meta", "results"):
+        if not isinstance(content, dict) or not isinstance(content.get(key), dict):
+            raise DataFormatError(
+                f"{where}: expected an object with the objects 'meta' and 'results'; {key!r} is missing"
+            )
+    results: dict[str, Any] = content["results"]
+    return results
 
 
 def check_tokens(where: str, found: Sequence[str], tokens: Sequence[str], others: Collection[str] = ()) -> None:

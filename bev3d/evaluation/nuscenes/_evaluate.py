@@ -14,7 +14,7 @@ from bev3d.evaluation.nuscenes._result import NuScenesResult
 
 __all__ = ["analyse_nuscenes", "compare_nuscenes", "evaluate_nuscenes"]
 
-Submission = str | os.PathLike[str] | Mapping[str, Detections]
+Submission = str | os.PathLike[str] | Mapping[str, Detections] | Mapping[str, Any]
 
 
 def evaluate_nuscenes(
@@ -37,7 +37,8 @@ def evaluate_nuscenes(
         dataroot: folder with the tables' folder.
         version: name of the tables' folder, such as ``"v1.0-mini"``.
         split: a split of the devkit, one of ``<version>/splits.json``, or names of scenes.
-        predictions: a submission file, or detections by sample token.
+        predictions: a submission file, what one holds as dictionaries (``{"meta": .., "results": ..}``, or ``results``
+            alone: boxes by sample token), or detections by sample token.
         frame: frame of ``predictions`` where they are detections: that of the data set they were made on.
         samples: tokens out of the split; only these are scored. Where samples or scenes are listed, predictions for
             other samples of the tables are left out of account; otherwise they are an error.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from bev3d._errors import DataFormatError
 from bev3d.data import DETECTION_CLASSES, Detections, NuScenesDataset, NuScenesTables
@@ -20,7 +20,7 @@ from bev3d.evaluation.nuscenes._filter import keep_what_counts
 from bev3d.evaluation.nuscenes._gains import analyse_errors
 from bev3d.evaluation.nuscenes._judge import judge, near_pairs
 from bev3d.evaluation.nuscenes._protocol import DISTANCES_M, ERROR_DISTANCE_M, OFFICIAL_SPLITS
-from bev3d.evaluation.nuscenes._read import read_boxes
+from bev3d.evaluation.nuscenes._read import read_boxes, results_to_columns, submitted_results
 from bev3d.evaluation.nuscenes._result import NuScenesResult
 from bev3d.evaluation.nuscenes._score import match_boxes
 from bev3d.evaluation.nuscenes._submission import detections_to_columns
@@ -29,7 +29,7 @@ from bev3d.evaluation.nuscenes._truth import GroundTruth, read_truth
 
 __all__ = ["NuScenesEvaluator", "Predictions"]
 
-Predictions = str | os.PathLike[str] | Mapping[str, Detections] | BoxColumns
+Predictions = str | os.PathLike[str] | Mapping[str, Detections] | Mapping[str, Any] | BoxColumns
 
 
 class NuScenesEvaluator:
@@ -101,14 +101,17 @@ class NuScenesEvaluator:
         """
         if isinstance(predictions, BoxColumns):
             return predictions
-        others = frozenset(row["token"] for row in self.tables.rows("sample")) if self._listed else frozenset[str]()
-        if isinstance(predictions, Mapping):
-            left_out = others.difference(self.tokens)
-            predictions = {token: boxes for token, boxes in predictions.items() if token not in left_out}
-            return detections_to_columns(predictions, self.dataset, self.tokens)
+        others = frozenset(self.tables.tokens("sample")) if self._listed else frozenset[str]()
         # The devkit takes the samples of its own splits in the order of the file, those of others in the tables'.
         keep_order = self._official and not self._listed
-        return read_boxes(predictions, self.tokens, others=others, keep_file_order=keep_order)
+        if not isinstance(predictions, Mapping):
+            return read_boxes(predictions, self.tokens, others=others, keep_file_order=keep_order)
+        results = submitted_results(predictions)
+        if results is not None:
+            return results_to_columns("predictions", results, self.tokens, others, keep_order)
+        left_out = others.difference(self.tokens)
+        predictions = {token: boxes for token, boxes in predictions.items() if token not in left_out}
+        return detections_to_columns(predictions, self.dataset, self.tokens)
 
     def evaluate(self, predictions: Predictions) -> NuScenesResult:
         """The official metric; see :func:`bev3d.evaluation.evaluate_nuscenes`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bev3d.data import DETECTION_CLASSES
+from bev3d.data import DETECTION_CLASSES, Detections
 from bev3d.evaluation.nuscenes._attributes import ATTRIBUTE_NAMES
-from bev3d.evaluation.nuscenes._check import check_boxes, check_count, check_tokens
+from bev3d.evaluation.nuscenes._check import check_boxes, check_count, check_outer, check_tokens
 from bev3d.evaluation.nuscenes._columns import NO_ATTRIBUTE, NO_POINT_COUNT, BoxColumns
 from bev3d.evaluation.nuscenes._text import Text, decode_json, decode_string, load_results, read_text, result_members
 from bev3d_ops.cpu._decimal import decimal_powers
@@ -22,7 +22,7 @@ from bev3d_ops.cpu._json_text import KEY_STOP, OBJECTS, VALUE_START, VALUE_STOP
 from bev3d_ops.cpu._nuscenes_text import KEYS, NUMBERS, UNUSUAL, parse_samples
 from bev3d_ops.cpu._threads import run_in_ranges
 
-__all__ = ["read_boxes", "results_to_columns"]
+__all__ = ["read_boxes", "results_to_columns", "submitted_results"]
 
 LEAST_SAMPLES = 64  # worth a thread
 
@@ -71,6 +71,19 @@ def results_to_columns(
             check_boxes(f"{where}, sample {token}", token, results[token])
             parts.append(_columns(results[token], index_of[token]))
     return BoxColumns.concatenate(parts)
+
+
+def submitted_results(predictions: Mapping[str, Any]) -> dict[str, Any] | None:
+    """``results`` of a submission in memory, with or without what is around them; None for other things.
+
+    Raises:
+        DataFormatError: ``results`` without ``meta``, or either not an object.
+    """
+    if "results" in predictions and not isinstance(predictions["results"], Detections):
+        return check_outer("predictions", dict(predictions))
+    if predictions and any(isinstance(boxes, Detections) for boxes in predictions.values()):
+        return None
+    return dict(predictions)
 
 
 def _parse(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bev3d._check import check_choice
 from bev3d._errors import DataFormatError
 from bev3d._files import atomic_path
 from bev3d.boxes import transform_boxes
@@ -24,16 +25,24 @@ from bev3d.evaluation.nuscenes._read import read_boxes
 
 __all__ = ["columns_to_rows", "detections_to_columns", "read_nuscenes", "write_nuscenes"]
 
-_META = {"use_camera": False, "use_lidar": True, "use_radar": False, "use_map": False, "use_external": False}
+SOURCES = ("camera", "lidar", "radar", "map", "external")
 
 
 def write_nuscenes(
-    path: str | os.PathLike[str], detections: Mapping[str, Detections], dataset: NuScenesDataset
+    path: str | os.PathLike[str],
+    detections: Mapping[str, Detections],
+    dataset: NuScenesDataset,
+    uses: Sequence[str] = ("lidar",),
 ) -> None:
     """Write the JSON that the devkit and the evaluation server read; see :func:`bev3d.evaluation.write_submission`."""
+    if isinstance(uses, str) or not uses:
+        raise ValueError(f"uses: expected a sequence out of {', '.join(SOURCES)}, got {uses!r}")
+    for source in uses:
+        check_choice("uses", source, SOURCES)
+    meta = {f"use_{source}": source in uses for source in SOURCES}
     match_tokens("detections", detections, dataset.tokens)
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as handle:
-        handle.write(f'{{"meta": {json.dumps(_META)}, "results": {{')
+        handle.write(f'{{"meta": {json.dumps(meta)}, "results": {{')
         # Sample by sample: the whole text of a large split would need gigabytes.
         for i, token in enumerate(dataset.tokens):
             boxes = columns_to_rows(token, _to_columns(detections[token], dataset, i))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from bev3d._errors import DataFormatError
 from bev3d.data import DETECTION_CLASSES, NuScenesTables
 from bev3d.data.nuscenes import DETECTION_CLASS_OF_CATEGORY
-from bev3d.data.nuscenes._annotations import velocities
+from bev3d.data.nuscenes._access import Indices
+from bev3d.data.nuscenes._annotations import check_annotations, first_attributes, velocities
 from bev3d.data.nuscenes._rows import AnnotationRow
 from bev3d.evaluation.nuscenes._attributes import ATTRIBUTE_NAMES
 from bev3d.evaluation.nuscenes._columns import NO_ATTRIBUTE, BoxColumns
 
 __all__ = ["GroundTruth", "read_truth"]
 
+TABLE = "sample_annotation"
 RACK = "static_object.bicycle_rack"
+IS_RACK, OTHER = -1, -2  # in place of a label
+UNKNOWN = -2  # in place of an attribute
 _LABELS = {category: DETECTION_CLASSES.index(name) for category, name in DETECTION_CLASS_OF_CATEGORY.items()}
 
 
@@ -44,68 +48,48 @@ def read_truth(tables: NuScenesTables, tokens: Sequence[str]) -> GroundTruth:
     """Annotations of these samples.
 
     Raises:
-        DataFormatError: a sample without LiDAR, an impossible box, several attributes or an unknown one; the text names
-            the annotation.
+        DataFormatError: an unknown sample or one without LiDAR, an impossible box, several attributes or an unknown
+            one; the text names the annotation.
     """
-    ego = [tables.get("ego_pose", tables.key_frame(token)["ego_pose_token"])["translation"][:2] for token in tokens]
-    rows: list[AnnotationRow] = []
-    samples: list[int] = []
-    labels: list[int] = []
-    for sample, token in enumerate(tokens):
-        for row in tables.sample_annotations(token):
-            category = tables.category_name(row)
-            if category in _LABELS or category == RACK:
-                rows.append(row)
-                samples.append(sample)
-                labels.append(_LABELS.get(category, -1))
-    boxes = _columns(tables, rows, samples, labels)
-    rack = boxes.label < 0
-    return GroundTruth(
-        tuple(tokens), np.array(ego, dtype=np.float64).reshape(-1, 2), boxes.take(~rack), boxes.take(rack)
-    )
+    samples = tables.indices("sample", tokens)
+    poses = tables.follow("sample_data", "ego_pose_token", tables.key_frame_indices(samples))
+    ego_xy = tables.array("ego_pose", "translation")[poses, :2]
+    rows, sample = tables.annotation_indices(samples)
+    category = tables.follow("instance", "category_token", tables.follow(TABLE, "instance_token", rows))
+    label_of = np.array([_LABELS.get(name, IS_RACK if name == RACK else OTHER) for name in tables.names("category")])
+    label = label_of.astype(np.int64)[category]
+    wanted = label != OTHER
+    boxes = _columns(tables, rows[wanted], sample[wanted], label[wanted])
+    rack = boxes.label == IS_RACK
+    return GroundTruth(tuple(tokens), ego_xy, boxes.take(~rack), boxes.take(rack))
 
 
-def _columns(tables: NuScenesTables, rows: list[AnnotationRow], samples: list[int], labels: list[int]) -> BoxColumns:
-    points = [row["num_lidar_pts"] + row["num_radar_pts"] for row in rows]
-    boxes = replace(
+def _columns(tables: NuScenesTables, rows: Indices, samples: Indices, labels: Indices) -> BoxColumns:
+    check_annotations(tables, rows)
+    return replace(
         BoxColumns.empty(len(rows)),
-        sample=np.array(samples, dtype=np.int64),
-        translation=np.array([row["translation"] for row in rows], dtype=np.float64).reshape(-1, 3),
-        size=np.array([row["size"] for row in rows], dtype=np.float64).reshape(-1, 3),
-        rotation=np.array([row["rotation"] for row in rows], dtype=np.float64).reshape(-1, 4),
+        sample=samples,
+        translation=tables.array(TABLE, "translation")[rows],
+        size=tables.array(TABLE, "size")[rows],
+        rotation=tables.array(TABLE, "rotation")[rows],
         velocity=velocities(tables, rows),
         score=np.full(len(rows), -1.0),
-        label=np.array(labels, dtype=np.int64),
-        attribute=np.array([_attribute(tables, row) for row in rows], dtype=np.int64),
-        num_points=np.array(points, dtype=np.int64),
+        label=labels,
+        attribute=_attributes(tables, rows),
+        num_points=tables.array(TABLE, "num_lidar_pts")[rows] + tables.array(TABLE, "num_radar_pts")[rows],
     )
-    _check(tables, rows, boxes)
-    return boxes
 
 
-def _attribute(tables: NuScenesTables, row: AnnotationRow) -> int:
-    names = tables.attribute_names(row)
-    if not names:
-        return NO_ATTRIBUTE
-    if len(names) > 1 or names[0] not in ATTRIBUTE_NAMES:
+def _attributes(tables: NuScenesTables, rows: Indices) -> Indices:
+    """Indices of attributes, :data:`NO_ATTRIBUTE` without one."""
+    count = tables.array(TABLE, "attribute_tokens#")[rows]
+    index_of = {name: k for k, name in enumerate(ATTRIBUTE_NAMES)} | {"": NO_ATTRIBUTE}
+    found = np.array([index_of.get(name, UNKNOWN) for name in first_attributes(tables, rows)], dtype=np.int64)
+    for k in np.flatnonzero((count > 1) | (found == UNKNOWN)):
+        row = cast(AnnotationRow, tables.row(TABLE, int(rows[k])))
         expected = ", ".join(ATTRIBUTE_NAMES)
         raise DataFormatError(
-            f"{tables.path('sample_annotation')}, token {row['token']}: expected at most one attribute out of "
-            f"{expected}, got {', '.join(names)}"
+            f"{tables.path(TABLE)}, token {row['token']}: expected at most one attribute out of "
+            f"{expected}, got {', '.join(tables.attribute_names(row))}"
         )
-    return ATTRIBUTE_NAMES.index(names[0])
-
-
-def _check(tables: NuScenesTables, rows: list[AnnotationRow], boxes: BoxColumns) -> None:
-    numbers: NDArray[Any] = np.concatenate([boxes.translation, boxes.size, boxes.rotation], axis=1)
-    for what, good in (
-        ("finite numbers", np.isfinite(numbers).all(axis=1)),
-        ("three sizes > 0", (boxes.size > 0).all(axis=1)),
-        ("a rotation other than 0", boxes.rotation.any(axis=1)),
-    ):
-        for k in np.flatnonzero(~good):
-            row = rows[k]
-            raise DataFormatError(
-                f"{tables.path('sample_annotation')}, token {row['token']}: expected {what}, got translation "
-                f"{row['translation']}, size {row['size']}, rotation {row['rotation']}"
-            )
+    return found
