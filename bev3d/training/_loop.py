@@ -74,8 +74,8 @@ def run_steps(run: Run) -> None:
                 error.write(run.record.out / DUMP)
         raise
     if run.stop.agreed:
-        where = f"step {state.step} of {state.total_steps}; {run.record.out} keeps a checkpoint to go on from"
-        raise TrainingInterrupted(run.stop.agreed, f"stopped after {where}")
+        kept = f"{run.record.out} keeps a checkpoint to go on from" if state.step else "there is nothing to keep yet"
+        raise TrainingInterrupted(run.stop.agreed, f"stopped after step {state.step} of {state.total_steps}; {kept}")
 
 
 def _batches(run: Run) -> Generator[TrainingBatch, None, None]:

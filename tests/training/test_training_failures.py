@@ -57,6 +57,12 @@ def test_a_signal_ends_the_run_with_a_checkpoint_to_go_on_from(
     assert same_weights(tmp_path / "parts", tmp_path / "whole")
 
 
+def test_a_signal_before_the_first_step(small_config: Config, tmp_path: Path) -> None:
+    world = Reads(small_config, 0, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(TrainingInterrupted, match="stopped after step 0 of 6; there is nothing to keep yet"):
+        train(small_config, ".", tmp_path, dataset=world)
+
+
 def test_the_status_of_the_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
