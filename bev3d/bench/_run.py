@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bev3d._errors import UserError
+from bev3d._machine import machine
 from bev3d._progress import track
 from bev3d.bench._accuracy import accuracy
 from bev3d.bench._case import Cases
 from bev3d.bench._limits import judge, judge_accuracy
-from bev3d.bench._machine import machine
 from bev3d.bench._packages import package_versions
 from bev3d.bench._page import keep_section
 from bev3d.bench._plots import draw_growth

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from bev3d._errors import UserError
+from bev3d._machine import machine
 from bev3d._progress import track
 from bev3d.bench._cuda_race import Stopwatch, as_facts, cuda_race, device_floors
 from bev3d.bench._limits import judge
-from bev3d.bench._machine import machine
 from bev3d.bench._page import keep_section
 from bev3d.bench._race import torch_threads
 from bev3d.bench._tables import case_tables, verdict_table

@@ -25,10 +25,12 @@ COMMANDS = {
     "paste-database": ("_paste_database", "cut objects out of training scenes, for training to paste"),
     "train": ("_train", "train a detector"),
     "predict": ("_predict", "boxes of a trained detector: nuScenes submission or KITTI result files"),
+    "export": ("_export", "the dense part of a trained detector as a program: torch.export or ONNX"),
     "evaluate": ("_evaluate", "nuScenes or KITTI metrics of predictions"),
     "view": ("_view", "points, ground truth, targets and predictions as window, PNG or HTML page"),
     "report": ("_report", "one page about a run: scores, losses, pictures"),
     "bench": ("_bench", "time the kernels beside their peers"),
+    "ablate": ("_ablate", "train and score variants of a preset over several seeds"),
     "lab": ("_lab", "gradient descent of boxes under every loss: which one to train with"),
 }
 

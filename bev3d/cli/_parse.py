@@ -48,7 +48,7 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
         info: tyro.constructors.PrimitiveTypeInfo,
     ) -> tyro.constructors.PrimitiveConstructorSpec[Any] | None:
         arguments = typing.get_args(info.type)
-        if typing.get_origin(info.type) is not tuple or typing.get_origin(arguments[0]) is not tuple:
+        if typing.get_origin(info.type) is not tuple or arguments[0] != tuple[str, ...]:
             return None
         return tyro.constructors.PrimitiveConstructorSpec(
             nargs="*",

@@ -10,6 +10,7 @@ from bev3d.config._grid import GridConfig, TargetConfig
 from bev3d.config._loss import LossConfig
 from bev3d.config._model import ModelConfig
 from bev3d.config._predict import PredictConfig
+from bev3d.config._refuse import check_positive
 from bev3d.config._training import OptimiserConfig
 
 __all__ = [
@@ -37,9 +38,11 @@ class Config(
 
     def __post_init__(self) -> None:
         self.check_data()
-        self.check_model()
-        self.check_grid(len(self.channels))
-        self.check_targets()
+        check_positive(self, "stride")
+        self.check_model(self.stride)
+        self.check_grid(self.deepest_stride(self.stride), self.encoder)
+        self.check_targets(len(self.class_names), self.head)
+        self.check_loss(self.head, self.iou_head)
         self.check_training()
         self.check_augmentation(len(self.class_names))
         self.check_prediction(len(self.class_names), self.range_m)

@@ -17,6 +17,8 @@ class PredictConfig:
 
     score_threshold: float = 0.05
     """Peaks below it are left out."""
+    score_rectification: tuple[float, ...] = (0.5,)
+    """With iou_head: a in score^(1 - a) * IoU^a, by class or one for all; 0 leaves the score as it is."""
     class_score_thresholds: tuple[float, ...] = ()
     """Lowest scores by class, beside score_threshold, which holds for all; empty: that alone."""
     post_range_m: tuple[float, ...] = ()
@@ -48,6 +50,7 @@ class PredictConfig:
         check_positive(self, "max_detections", "nms_pre_max")
         share, positive = "numbers in [0, 1]", "numbers > 0"
         check_by_class("class_score_thresholds", self.class_score_thresholds, classes, share, _is_share, optional=True)
+        check_by_class("score_rectification", self.score_rectification, classes, share, _is_share)
         check_by_class("max_per_class", self.max_per_class, classes, positive, lambda n: n > 0, optional=True)
         check_by_class("nms_radius_m", self.nms_radius_m, classes, "radii >= 0", lambda r: 0 <= r < math.inf)
         check_by_class("nms_iou", self.nms_iou, classes, share, _is_share)

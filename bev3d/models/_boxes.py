@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from bev3d.config import Config
+from bev3d.models._anchor_decode import decode_anchors
 from bev3d.targets import decode_heatmap
 
 __all__ = ["decode_outputs"]
 
+Number = TypeVar("Number", int, float)
 Found = tuple[Tensor, Tensor, Tensor]
 
 
@@ -23,16 +26,17 @@ def decode_outputs(outputs: Sequence[Mapping[str, Tensor]], config: Config) -> l
         config: classes, grid and thresholds.
 
     Returns:
-        For each sample boxes (K, 9), scores (K,) and labels (K,) int64 over all classes.
+        For each sample boxes (K, 9), velocity NaN where the head predicts none, scores (K,) and labels (K,) int64 over
+        all classes. With ``iou_head`` a score is the heatmap's^(1 - a) * IoU^a, a of ``score_rectification``
+        (CIA-SSD, Zheng et al. 2021, arXiv 2012.03015).
     """
+    if config.head == "anchor":
+        return decode_anchors(outputs[0], config)
     found: list[list[Found]] = []
-    first_class = 0
+    first = 0
     for task, maps in zip(config.tasks, outputs, strict=True):
-        windows = config.peak_window
-        if len(windows) > 1:
-            windows = windows[first_class : first_class + len(task)]
-        found.append([(b, s, labels + first_class) for b, s, labels in _decode_task(maps, config, windows)])
-        first_class += len(task)
+        found.append([(b, s, labels + first) for b, s, labels in _decode_task(maps, config, first, len(task))])
+        first += len(task)
     samples = zip(*found, strict=True)
     return [_join(parts) for parts in samples]
 
@@ -42,14 +46,25 @@ def _join(parts: Sequence[Found]) -> Found:
     return boxes, scores, labels
 
 
-def _decode_task(maps: Mapping[str, Tensor], config: Config, windows: Sequence[int]) -> list[Found]:
+def _decode_task(maps: Mapping[str, Tensor], config: Config, first: int, count: int) -> list[Found]:
+    """Boxes of the task whose ``count`` classes begin at ``first``."""
+    quality: dict[str, Any] = {}
+    if config.iou_head:
+        exponents = _of_task(config.score_rectification, first, count)
+        quality = {"quality": (maps["iou"] + 1) / 2, "quality_exponent": exponents}
     return decode_heatmap(
         maps["heatmap"].sigmoid(),
-        {name: values for name, values in maps.items() if name != "heatmap"},
+        {name: values for name, values in maps.items() if name not in ("heatmap", "iou")},
         range_m=config.range_m,
         voxel_size_m=config.voxel_size_m,
         stride=config.stride,
         max_objects=config.max_objects,
         score_threshold=config.score_threshold,
-        peak_window=windows,
+        peak_window=_of_task(config.peak_window, first, count),
+        **quality,
     )
+
+
+def _of_task(values: Sequence[Number], first: int, count: int) -> Sequence[Number]:
+    """Settings by class, of the task's classes; one for all stays as it is."""
+    return values if len(values) == 1 else values[first : first + count]

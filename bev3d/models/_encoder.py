@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bev3d.config import Config
 from bev3d_ops.cpu._pillars import CELL_FEATURES, SLICE_FEATURES, height_slice_image
 
-__all__ = ["encode_points", "encoder_channels"]
+__all__ = ["HeightSliceEncoder", "encode_points", "encoder_channels"]
 
 
 def encoder_channels(config: Config) -> int:
@@ -44,3 +44,22 @@ def encode_points(clouds: Sequence[NDArray[np.float32]], config: Config) -> Tens
             raise ValueError(f"clouds[{i}]: expected shape (P, 5), got {points.shape}")
         images[i] = height_slice_image(points, config.range_m, config.voxel_size_m, config.height_slices)
     return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+class HeightSliceEncoder(nn.Module):
+    """The image that :func:`encode_points` made, since it holds no weights.
+
+    Args:
+        config: number of slices.
+
+    Attributes:
+        out_channels: of the image.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.out_channels = encoder_channels(config)
+
+    def forward(self, inputs: Mapping[str, Tensor], batch_size: int) -> Tensor:
+        """(B, out_channels, H, W)."""
+        return inputs["images"]

@@ -9,13 +9,16 @@ from torch import Tensor
 
 from bev3d._check import check_same_device
 
-__all__ = ["Sizes", "check_coordinates", "check_features", "three"]
+__all__ = ["Sizes", "Three", "check_coordinates", "check_features", "three"]
+
+Three = tuple[int, int, int]
+"""Of z, y and x."""
 
 Sizes = int | Sequence[int]
 """One number for z, y and x, or three."""
 
 
-def three(name: str, value: Sizes, least: int) -> tuple[int, int, int]:
+def three(name: str, value: Sizes, least: int) -> Three:
     """``value`` for z, y and x.
 
     Raises:

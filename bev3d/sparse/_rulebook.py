@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bev3d.sparse._check import Sizes, check_coordinates, three
+from bev3d.sparse._check import Sizes, Three, check_coordinates, three
 from bev3d_ops.registered import _rulebook as ops
 
 __all__ = ["Rulebook", "strided_rulebook", "submanifold_rulebook", "transposed_rulebook"]
-
-Three = tuple[int, int, int]
 
 
 @dataclass(frozen=True)

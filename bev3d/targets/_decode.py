@@ -25,6 +25,8 @@ def decode_heatmap(
     max_objects: int,
     score_threshold: float,
     peak_window: Sequence[int] = (3,),
+    quality: Tensor | None = None,
+    quality_exponent: Sequence[float] = (0.5,),
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Boxes at the peaks of a heatmap: cells that equal the maximum of their neighbourhood, 3 x 3 by default.
 
@@ -42,6 +44,10 @@ def decode_heatmap(
         peak_window: odd side of the neighbourhood in cells, one number a class or one for all. With 1 every cell is a
             peak, for small objects that stand in neighbouring cells (TransFusion, Bai et al. 2022, arXiv 2203.11496,
             does so for pedestrians and cones); the caller then has to suppress by distance or overlap.
+        quality: (B, 1 or C, H, W) predicted overlap of each cell's box, taken as in [0, 1]. Peaks are sought in the
+            heatmap; then a score s becomes s^(1 - a) * quality^a (CIA-SSD, Zheng et al. 2021, arXiv 2012.03015), which
+            is what the threshold and the order look at.
+        quality_exponent: a in [0, 1], one number a class or one for all.
 
     Returns:
         Per sample boxes (K, 9), scores (K,) and labels (K,), best score first, equal scores in the order of class,
@@ -49,14 +55,17 @@ def decode_heatmap(
 
     Raises:
         ValueError: a heatmap that does not fit the grid, a regression map that is missing, unknown or of another
-            shape, ``max_objects`` < 1.
+            shape, ``max_objects`` < 1, a quality of another shape, an exponent outside [0, 1].
     """
     grid = OutputGrid.of(range_m, voxel_size_m, stride)
     _check(heatmap, regression, grid, max_objects)
     scores = heatmap.detach()
     if scores.dtype in (torch.float16, torch.bfloat16):
         scores = scores.float()
-    peak = _peaks(scores, peak_window) & (scores > 0) & (scores >= score_threshold)
+    peak = _peaks(scores, peak_window) & (scores > 0)
+    if quality is not None:
+        scores = _rectified(scores, quality.detach().to(scores.dtype), quality_exponent)
+    peak &= (scores > 0) & (scores >= score_threshold)
     maps = {name: value.detach() for name, value in regression.items()}
     results = []
     for b in range(len(scores)):
@@ -82,6 +91,20 @@ def _peaks(scores: Tensor, windows: Sequence[int]) -> Tensor:
         part = scores[:, classes]
         peak[:, classes] = functional.max_pool2d(part, side, stride=1, padding=side // 2) == part
     return peak
+
+
+def _rectified(scores: Tensor, quality: Tensor, exponents: Sequence[float]) -> Tensor:
+    """s^(1 - a) * quality^a, class by class."""
+    classes = scores.shape[1]
+    if len(exponents) not in (1, classes) or any(not 0 <= a <= 1 for a in exponents):
+        raise ValueError(f"quality_exponent: expected 1 or {classes} numbers in [0, 1], got {tuple(exponents)}")
+    if quality.shape[1:2] not in ((1,), (classes,)) or quality.shape[:1] + quality.shape[2:] != (
+        scores.shape[:1] + scores.shape[2:]
+    ):
+        expected = f"({len(scores)}, 1 or {classes}, {scores.shape[2]}, {scores.shape[3]})"
+        raise ValueError(f"quality: expected shape {expected}, got {tuple(quality.shape)}")
+    a = scores.new_tensor(exponents)[:, None, None]
+    return scores.pow(1 - a) * quality.clamp(0, 1).pow(a)
 
 
 def _boxes(cells: Tensor, values: Mapping[str, Tensor], grid: OutputGrid) -> Tensor:

@@ -10,8 +10,7 @@ import torch
 from bev3d.augment import ObjectPaste
 from bev3d.config import Config
 from bev3d.data import Dataset
-from bev3d.models import ModelInputs, make_inputs, make_targets
-from bev3d.targets import Targets
+from bev3d.models import DetectionTargets, ModelInputs, make_inputs, make_targets
 from bev3d.training._augment import TrainingAugmentation
 from bev3d.training._paste import make_paste
 from bev3d.training._prefetch import prefetch
@@ -32,7 +31,7 @@ class TrainingBatch:
     """
 
     inputs: ModelInputs
-    targets: Targets
+    targets: DetectionTargets
     tokens: tuple[str, ...]
 
 

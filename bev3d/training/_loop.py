@@ -65,7 +65,7 @@ def run_steps(run: Run) -> None:
                 if not _take(run, batches, begun, late):
                     break
                 _close_step(run)
-        if run.record.saved != state.step:
+        if run.record.saved != state.step or run.stop.agreed:  # also before the first step: the message promises one
             run.record.save()
     except BaseException as error:
         run.record.rescue()
@@ -74,8 +74,8 @@ def run_steps(run: Run) -> None:
                 error.write(run.record.out / DUMP)
         raise
     if run.stop.agreed:
-        kept = f"{run.record.out} keeps a checkpoint to go on from" if state.step else "there is nothing to keep yet"
-        raise TrainingInterrupted(run.stop.agreed, f"stopped after step {state.step} of {state.total_steps}; {kept}")
+        where = f"step {state.step} of {state.total_steps}; {run.record.out} keeps a checkpoint to go on from"
+        raise TrainingInterrupted(run.stop.agreed, f"stopped after {where}")
 
 
 def _batches(run: Run) -> Generator[TrainingBatch, None, None]:

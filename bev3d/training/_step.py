@@ -51,7 +51,7 @@ def take_step(state: TrainingState, parts: Sequence[TrainingBatch]) -> StepResul
     """
     config, model = state.config, state.model
     torch.manual_seed(step_seed(config.seed, state.step, state.ranks.rank))
-    counts = _positives(state, parts)
+    counts = _counts(state, parts)
     with _statistics_kept(model) as put_back:
         names, sums = _backward(state, parts, counts)
         state.scaler.unscale_(state.optimiser)
@@ -71,9 +71,9 @@ def take_step(state: TrainingState, parts: Sequence[TrainingBatch]) -> StepResul
     return StepResult(terms, gradient_norm)
 
 
-def _positives(state: TrainingState, parts: Sequence[TrainingBatch]) -> Tensor:
+def _counts(state: TrainingState, parts: Sequence[TrainingBatch]) -> Tensor:
     """(T,) what a part's sums are divided by, for the mean over parts and ranks to be the loss of all together."""
-    counts = torch.stack([state.loss.positives(part.targets) for part in parts]).sum(0)
+    counts = torch.stack([state.loss.counts(part.targets) for part in parts]).sum(0)
     total = torch.tensor(state.ranks.add(counts.tolist()), dtype=torch.float32)
     return total.clamp(min=1) / (len(parts) * state.ranks.size)
 
@@ -88,7 +88,7 @@ def _backward(state: TrainingState, parts: Sequence[TrainingBatch], counts: Tens
             with half_precision(state.config.precision, state.device):
                 outputs = state.network(part.inputs.to(state.device, non_blocking=True))
             targets = part.targets.to(state.device, non_blocking=True)
-            total, terms, _ = state.loss(outputs, targets, positives=counts)
+            total, terms, _ = state.loss(outputs, targets, counts=counts)
             state.scaler.scale(total / len(parts)).backward()
         names = ["total", *(name.removeprefix("regression/") for name in terms)]
         sums = sums + torch.stack([total.detach(), *terms.values()])

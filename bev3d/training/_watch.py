@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bev3d._errors import UserError
 from bev3d._files import write_json
+from bev3d.models import DetectionTargets
 from bev3d.targets import Targets
 from bev3d.training._batches import TrainingBatch
 from bev3d.training._precision import Precision, half_precision
@@ -106,7 +107,7 @@ def _losses(
     targets = part.targets.to(state.device)
     losses = _not_finite(state, outputs, targets, counts)
     tasks: dict[str, list[str]] = {}
-    if losses and isinstance(targets, Targets) and len(outputs) == len(targets.tasks):
+    if losses and isinstance(targets, Targets) and len(outputs) == len(targets.tasks) == len(state.config.tasks):
         for t, names in enumerate(state.config.tasks):
             one = Targets((targets.tasks[t],), targets.dropped)
             bad = _not_finite(state, [outputs[t]], one, counts[t : t + 1])
@@ -115,8 +116,8 @@ def _losses(
     return losses, tasks
 
 
-def _not_finite(state: TrainingState, outputs: Any, targets: Targets, counts: Tensor) -> dict[str, str]:
-    total, terms, _ = state.loss(outputs, targets, positives=counts)
+def _not_finite(state: TrainingState, outputs: Any, targets: DetectionTargets, counts: Tensor) -> dict[str, str]:
+    total, terms, _ = state.loss(outputs, targets, counts=counts)
     values = {name.removeprefix("regression/"): float(value) for name, value in terms.items()}
     bad = {name: str(value) for name, value in values.items() if not math.isfinite(value)}
     return bad or ({} if math.isfinite(float(total)) else {"total": str(float(total))})

@@ -55,6 +55,11 @@ def test_flags_override_single_fields_of_the_preset() -> None:
     options, config = parse_with_config(Options, "train", [*argv, *classes])
     assert (options.dataroot, options.out, config.epochs, config.flip) == (Path("d"), Path("o"), 0.5, True)
     assert config.tasks == (("car",), ("truck", "bus"))
+    numbers = ["--anchor-sizes-m", "4", "2", "1.5", "1", "1", "2", "--sparse-strides", "2", "2", "2"]
+    numbers += ["--sparse-channels", "8", "8", "--sparse-blocks", "1", "1", "--sparse-paddings", "1", "1", "1"]
+    _, config = parse_with_config(Options, "train", [*argv, *numbers])
+    assert config.anchor_sizes_m == ((4.0, 2.0, 1.5), (1.0, 1.0, 2.0))
+    assert config.sparse_strides == ((2, 2, 2),)
     _, untouched = parse_with_config(Options, "train", argv[:6])
     assert untouched.epochs != 0.5
 

@@ -149,3 +149,43 @@ def test_the_window_decides_what_is_a_peak() -> None:
     for window in ((2,), (0,), (3, 3, 3), ()):
         with pytest.raises(ValueError, match="peak_window: expected 1 or 2 odd numbers >= 1"):
             decode_heatmap(heatmap, maps, **OPTIONS, peak_window=window)
+
+
+def quality_maps() -> tuple[torch.Tensor, dict[str, torch.Tensor], dict[str, object]]:
+    """Two classes on 4 x 4 cells with peaks of .8 and .6, and a grid of 1 m cells."""
+    heatmap = torch.zeros(1, 2, 4, 4)
+    heatmap[0, 0, 1, 1], heatmap[0, 1, 2, 3] = 0.8, 0.6
+    regression = {name: torch.zeros(1, size, 4, 4) for name, size in
+                  {"offset": 2, "height": 1, "log_size": 3, "heading": 2, "velocity": 2}.items()}  # fmt: skip
+    grid = {"range_m": (0, 0, 0, 4, 4, 1), "voxel_size_m": (1, 1, 1), "stride": 1, "max_objects": 5}
+    return heatmap, regression, grid
+
+
+def test_quality_rectifies_scores_by_class_after_the_peaks() -> None:
+    heatmap, regression, grid = quality_maps()
+    heatmap[0, 0, 1, 2] = 0.79  # no peak, however good its quality
+    quality = torch.full((1, 1, 4, 4), 0.01)
+    quality[0, 0, 1, 2], quality[0, 0, 2, 3] = 1.0, 1.2  # above 1 is 1
+    (boxes, scores, labels), = decode_heatmap(
+        heatmap, regression, score_threshold=0.0, quality=quality, quality_exponent=(0.5, 0.25), **grid
+    )  # fmt: skip
+    assert labels.tolist() == [1, 0]
+    assert scores.tolist() == pytest.approx([0.6**0.75, (0.8 * 0.01) ** 0.5])
+    assert boxes[:, :2].tolist() == [[3, 2], [1, 1]]
+    ((_, scores, _),) = decode_heatmap(heatmap, regression, score_threshold=0.1, quality=quality, **grid)
+    assert scores.tolist() == pytest.approx([0.6**0.5]), "the threshold is for the rectified score"
+    for exponent, expected in ((0.0, [0.8, 0.6]), (1.0, [1.0, 0.01])):
+        ((_, scores, _),) = decode_heatmap(
+            heatmap, regression, score_threshold=0.0, quality=quality, quality_exponent=(exponent,), **grid
+        )
+        assert scores.tolist() == pytest.approx(expected)
+
+
+def test_impossible_qualities_are_named() -> None:
+    heatmap, regression, grid = quality_maps()
+    with pytest.raises(ValueError, match=r"quality: expected shape \(1, 1 or 2, 4, 4\), got \(1, 3, 4, 4\)"):
+        decode_heatmap(heatmap, regression, score_threshold=0.0, quality=torch.zeros(1, 3, 4, 4), **grid)
+    with pytest.raises(ValueError, match="quality_exponent: expected 1 or 2 numbers"):
+        decode_heatmap(
+            heatmap, regression, score_threshold=0.0, quality=torch.zeros(1, 1, 4, 4), quality_exponent=(2.0,), **grid
+        )
