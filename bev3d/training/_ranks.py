@@ -44,7 +44,7 @@ class Ranks:
 
     def add(self, values: Sequence[float]) -> list[float]:
         """Element-wise sum over the ranks, in float64; every rank gets it, and gives as many values."""
-        if self.size == 1:
+        if self.size == 1 or not values:
             return list(values)
         summed = torch.tensor(values, dtype=torch.float64)
         distributed.all_reduce(summed, group=self.control)
@@ -80,13 +80,13 @@ def joined_ranks(device: str, timeout_s: float) -> Iterator[Ranks]:
         return
     waits = timedelta(seconds=timeout_s)
     local_rank = _number("LOCAL_RANK", 0)
+    backend = "nccl" if device != "cpu" and torch.cuda.is_available() else "gloo"
     if ours:
         _check_variables()
-        gpu = device != "cpu" and torch.cuda.is_available()
-        distributed.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=waits)
+        distributed.init_process_group(backend, timeout=waits)
     try:
         control = distributed.new_group(backend="gloo", timeout=waits)
-        statistics = distributed.new_group(timeout=waits)
+        statistics = distributed.new_group(backend=backend, timeout=waits)
         yield Ranks(distributed.get_rank(), size, local_rank, control, statistics)
     finally:
         if ours:

@@ -46,6 +46,8 @@ class Record:
     def opened(cls, out: Path, state: TrainingState, log: Mapping[str, Any]) -> Iterator[Record]:
         """The record of a run that goes on from ``state.step``, with what its checkpoint kept of the log."""
         config, step, main = state.config, state.step, state.ranks.is_main
+        if main:
+            _remove_torn(out)
         with opened_events(out / EVENTS, wanted=config.tensorboard and main, resume_step=step) as events:
             losses = LossLog(
                 out / LOG,
@@ -89,3 +91,10 @@ class Record:
             self.save()
         except UserError as error:
             print(f"training: {error}", file=sys.stderr)
+
+
+def _remove_torn(out: Path) -> None:
+    """Half-written checkpoints, under their temporary names, of runs that were killed while they wrote."""
+    for name in (CHECKPOINT, BEST):
+        for file in out.glob(f".{Path(name).stem}.*.pt"):
+            file.unlink(missing_ok=True)

@@ -47,8 +47,9 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     flat = [_flat(row) for row in rows]
     table = io.StringIO()
     writer = csv.DictWriter(table, list(dict.fromkeys(key for row in flat for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
+    if flat:
+        writer.writeheader()
+        writer.writerows(flat)
     write_text(path.with_suffix(".csv"), table.getvalue())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from bev3d._errors import DataFormatError
 from bev3d.config import Config
 from bev3d.data import Dataset, open_dataset
 from bev3d.training._batches import prepare_samples
@@ -100,6 +101,8 @@ def train(
         stack.enter_context(_own_random_numbers(device, config.seed))
         stack.enter_context(repeatable(config.deterministic))
         dataset = open_dataset(config, Path(dataroot), config.train_split) if dataset is None else dataset
+        if not len(dataset):
+            raise DataFormatError(f"train_split: expected at least 1 sample, got none in {config.train_split!r}")
         dataset, paste = prepare_samples(dataset, config, quiet=not ranks.is_main)
         state = build_state(config, ranks, device, Sampler(len(dataset), config.seed))
         record = stack.enter_context(_opened_record(Path(out), state, resume))

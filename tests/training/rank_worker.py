@@ -85,6 +85,7 @@ def main(out: Path) -> None:
     scenario("together", BlockWorld(config))
     scenario("apart", BlockWorld(config), replace(config, sync_batch_norm=False))
     scenario("empty", mostly_empty(config))
+    scenario("parts", BlockWorld(config), replace(config, batch_size=1, accumulate=2))
     plain = replace(config, flip=False, rotate_rad=0.0, scale_range=0.0)
     scenario("no_number", NoNumber(plain), plain)
     scenario("fails", Fails(config))

@@ -146,7 +146,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_sample(small_confi
 
 
 def test_an_empty_split_is_refused(small_config: Config, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least 1 sample"):
+    with pytest.raises(UserError, match="train_split: expected at least 1 sample, got none in 'mini_train'"):
         train(small_config, ".", tmp_path, dataset=BlockWorld(small_config, 0))
 
 
