@@ -31,7 +31,8 @@ class DataConfig:
     min_points_per_box: int = 1
     """Ground-truth boxes with fewer LiDAR points are left out of training (not of evaluation)."""
     loader_workers: int = 0
-    """Processes that read and prepare samples ahead; 0: a thread. The results are the same."""
+    """Processes that read and prepare samples ahead; they take seconds to start. 0: a thread, which is enough where the
+    network runs on the CPU. The results are the same."""
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -42,15 +42,17 @@ class TrainingAugmentation:
     Args:
         config: the amounts.
         paste: of :func:`bev3d.training.make_paste`.
-        draws: samples that the whole run draws; in the last share ``config.paste_fade`` of them nothing is pasted
-            (the "fade" of PointAugmenting, Wang et al. 2021, CVPR, and of CenterPoint's successors).
+        draws: samples that the whole run draws; in the last share ``config.paste_fade`` of its steps nothing is
+            pasted (the "fade" of PointAugmenting, Wang et al. 2021, CVPR, and of CenterPoint's successors).
     """
 
     def __init__(self, config: Config, paste: ObjectPaste | None, draws: int) -> None:
         self.config = config
         settings = settings_from_config(config)
         self._whole, self._faded = Augmentation(settings, paste), Augmentation(settings)
-        self._fades_at = (1 - config.paste_fade) * draws
+        # whole steps, so that several processes fade as one with as many samples does
+        self._per_step = config.batch_size * config.accumulate
+        self._fades_at = (1 - config.paste_fade) * draws / self._per_step
 
     def __call__(self, sample: Sample, position: int, random: np.random.Generator) -> AugmentedScene:
         """The sample drawn at ``position`` of the run.
@@ -58,7 +60,7 @@ class TrainingAugmentation:
         Boxes that are not trained on keep pasted objects away and are left out of the result.
         """
         labels = np.where(trainable(sample, self.config), sample.labels, -1)
-        steps = self._whole if position < self._fades_at else self._faded
+        steps = self._whole if position // self._per_step < self._fades_at else self._faded
         scene = steps(sample.points, sample.boxes, labels, random)
         keep = scene.labels >= 0
         return scene._replace(boxes=scene.boxes[keep], labels=scene.labels[keep])

@@ -73,6 +73,10 @@ def test_what_is_finished_is_not_done_again(
     world = BlockWorld(low, 11)
     assert_equal(predict(checkpoint, ".", config=low, dataset=world, parts=parts), whole)
     assert world.read == []
+    monkeypatch.setattr(module, "SAMPLES_PER_PART", 8)  # as another version might
+    world = BlockWorld(low, 11)
+    assert_equal(predict(checkpoint, ".", config=low, dataset=world, parts=parts), whole)
+    assert sorted(world.read) == list(range(8))  # the last part is the same in both
 
 
 KILLED = """

@@ -26,7 +26,7 @@ from bev3d.synth import write_kitti
 from bev3d.training import database_folder, make_paste, predict, train
 from bev3d.training._batches import TrainingBatches, prepare_samples
 from bev3d.training._checkpoint import load_checkpoint
-from bev3d.training._sampler import Sampler
+from bev3d.training._sampler import RankSampler, Sampler
 from bev3d.training._samples import balanced, trainable
 
 
@@ -106,6 +106,25 @@ def test_pasting_fills_up_and_fades(pasting: Config) -> None:
     assert counts[12:] == [1, 1, 1, 1]
     never = TrainingBatches(dataset, Sampler(8, 0), replace(config, paste_fade=1.0), paste)
     assert sum(int(task.mask.sum()) for task in never(0).targets.tasks) == 1
+
+
+@pytest.mark.parametrize("fade", [0.0, 0.4, 1.0])
+def test_two_processes_fade_as_one_with_twice_the_batch(pasting: Config, fade: float) -> None:
+    config = replace(pasting, paste_fade=fade, batch_size=2)
+    dataset, paste = prepare_samples(BlockWorld(config, 9, objects=1), config)
+    steps = 9
+    whole = TrainingBatches(dataset, Sampler(9, 0), config, paste, draws=2 * steps)
+    alone = replace(config, batch_size=1)
+    samplers = [RankSampler(Sampler(9, 0), rank=rank, ranks=2, batch_size=1) for rank in (0, 1)]
+    ranks = [TrainingBatches(dataset, sampler, alone, paste, draws=steps) for sampler in samplers]
+    pasted = []
+    for step in range(steps):
+        together, parts = whole(step), [rank(step) for rank in ranks]
+        assert together.tokens == parts[0].tokens + parts[1].tokens
+        counts = [sum(task.mask.sum(1) for task in batch.targets.tasks).tolist() for batch in (together, *parts)]
+        assert counts[0] == counts[1] + counts[2]
+        pasted.append(max(counts[0]) > 1)
+    assert pasted == [step < (1 - fade) * steps for step in range(steps)]
 
 
 def test_boxes_that_are_not_trained_on_keep_objects_away(pasting: Config) -> None:
