@@ -15,8 +15,17 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 
+install() { "$venv/bin/python" -m pip install -q -c constraints.txt -e ".[$1]" >>"$log" 2>&1; }
+
 echo "installing bev3d and its tools into $venv (a few minutes the first time) ..."
-if ! "$venv/bin/python" -m pip install -q -c constraints.txt -e '.[dev,nuscenes,viz]' >"$log" 2>&1; then
+: >"$log"
+# The tests hold sparse convolution and its checkpoints against spconv (100 MB), where it has wheels.
+if "$venv/bin/python" - <<'CHECK' && install dev,nuscenes,viz,spconv; then
+import platform, sys
+sys.exit(not (sys.version_info < (3, 12) and sys.platform == "linux" and platform.machine() == "x86_64"))
+CHECK
+    echo "with spconv, for the tests of sparse convolution"
+elif ! install dev,nuscenes,viz; then
     tail -n 20 "$log" >&2
     echo "could not install bev3d; the whole log is in $log" >&2
     exit 2

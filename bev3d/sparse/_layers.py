@@ -8,7 +8,8 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bev3d.sparse._check import Sizes, three
-from bev3d.sparse._modules import SparseModule, connect
+from bev3d.sparse._module import SparseModule
+from bev3d.sparse._modules import connect
 from bev3d.sparse._pooling import sparse_max_pool3d
 from bev3d.sparse._tensor import Geometry, SparseTensor
 

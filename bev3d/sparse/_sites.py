@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bev3d_ops.cpu._rulebook import sorted_sites
 
-__all__ = ["check_sites"]
+__all__ = ["check_on_device", "check_sites"]
 
 
 def check_sites(coordinates: Tensor, limits: tuple[int, int, int, int]) -> None:
@@ -25,7 +25,12 @@ def check_sites(coordinates: Tensor, limits: tuple[int, int, int, int]) -> None:
         raise ValueError(f"spatial_shape: expected sizes below 2**31, got {limits[1:]}")
     if coordinates.device.type == "cpu":
         sorted_sites(np.ascontiguousarray(coordinates.numpy(), dtype=np.int64), limits, limits)
-        return
+    else:
+        check_on_device(coordinates, limits)
+
+
+def check_on_device(coordinates: Tensor, limits: tuple[int, int, int, int]) -> None:
+    """The same of a tensor on any device, waiting once."""
     if limits[0] * limits[1] * limits[2] * limits[3] >= 2**62:
         raise ValueError(f"spatial_shape: expected fewer than 2**62 cells in a batch, got {limits}")
     outside = ((coordinates < 0) | (coordinates >= coordinates.new_tensor(limits))).any(dim=1).sum()

@@ -7,10 +7,12 @@ output without a site, autocast, halves on the CPU, biases, kernels of one cell,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from bev3d.sparse._backend import import_spconv
@@ -55,17 +57,42 @@ def run_layer(
         weight: of their dtype.
         pairs: of a layer with the same geometry and sites, or, for an inverse layer, of the one that it inverts.
     """
-    dtype = features.dtype
-    if features.device.type == "cpu" and dtype in (torch.float16, torch.bfloat16):
+    dtype, kept = features.dtype, []
+    on_cpu = features.device.type == "cpu"
+    if on_cpu and dtype in (torch.float16, torch.bfloat16):
         features, weight = features.float(), weight.float()
-    start = import_spconv().SparseConvTensor(
-        features.contiguous(),
-        tensor.coordinates,
-        list(tensor.spatial_shape),
-        tensor.batch_size,
-        indice_dict={} if pairs is None else {_KEY: pairs},
-    )
     # outside of training mode spconv's GPU kernels know no gradient
     layer.training = torch.is_grad_enabled()
-    out = functional_call(layer, {"weight": weight.contiguous()}, (start,))
-    return out.features.to(dtype), out.indices, out.indice_dict[_KEY]
+
+    def call(features: Tensor, weight: Tensor) -> Tensor:
+        known = {} if pairs is None else {_KEY: pairs}
+        sites, shape = tensor.coordinates, list(tensor.spatial_shape)
+        start = import_spconv().SparseConvTensor(features, sites, shape, tensor.batch_size, indice_dict=known)
+        kept.append(functional_call(layer, {"weight": weight}, (start,)))
+        out: Tensor = kept[0].features
+        return out
+
+    arguments = features.contiguous(), weight.contiguous()
+    rows = _WithoutAutocast.apply(call, *arguments) if on_cpu and layer.training else call(*arguments)
+    return rows.to(dtype), kept[0].indices, kept[0].indice_dict[_KEY]
+
+
+class _WithoutAutocast(torch.autograd.Function):
+    """A function whose backward runs without autocast too, where a loss is sent back inside of it."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Callable[[Tensor, Tensor], Tensor], *arguments: Tensor) -> Tensor:
+        with torch.enable_grad():
+            wanted = ctx.needs_input_grad[1:]
+            ctx.inner = [value.detach().requires_grad_(want) for value, want in zip(arguments, wanted, strict=True)]
+            ctx.out = call(*ctx.inner)
+        out: Tensor = ctx.out.detach()
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        wanted = [value for value in ctx.inner if value.requires_grad]
+        with torch.autocast("cpu", enabled=False):
+            found = iter(torch.autograd.grad(ctx.out, wanted, grad, retain_graph=True))
+        return None, *(next(found) if value.requires_grad else None for value in ctx.inner)

@@ -45,8 +45,8 @@ def decode_heatmap(
             peak, for small objects that stand in neighbouring cells (TransFusion, Bai et al. 2022, arXiv 2203.11496,
             does so for pedestrians and cones); the caller then has to suppress by distance or overlap.
         quality: (B, 1 or C, H, W) predicted overlap of each cell's box, taken as in [0, 1]. Peaks are sought in the
-            heatmap; then a score s becomes s^(1 - a) * quality^a (CIA-SSD, Zheng et al. 2021, arXiv 2012.03015), which
-            is what the threshold and the order look at.
+            heatmap; then a score s becomes s^(1 - a) * quality^a (CIA-SSD, Zheng et al. 2021, arXiv 2012.03015), by
+            which boxes are ordered. Both s and what it becomes have to reach the threshold.
         quality_exponent: a in [0, 1], one number a class or one for all.
 
     Returns:
@@ -62,7 +62,7 @@ def decode_heatmap(
     scores = heatmap.detach()
     if scores.dtype in (torch.float16, torch.bfloat16):
         scores = scores.float()
-    peak = _peaks(scores, peak_window) & (scores > 0)
+    peak = _peaks(scores, peak_window) & (scores > 0) & (scores >= score_threshold)
     if quality is not None:
         scores = _rectified(scores, quality.detach().to(scores.dtype), quality_exponent)
     peak &= (scores > 0) & (scores >= score_threshold)

@@ -90,7 +90,7 @@ class TrainingBatches:
             labels.append(torch.from_numpy(scene.labels))
             tokens.append(sample.token)
         targets = self.make_targets(boxes, labels)
-        return TrainingBatch(make_inputs(clouds, self.config), targets, tuple(tokens))
+        return TrainingBatch(make_inputs(clouds, self.config, training=True), targets, tuple(tokens))
 
     def __getstate__(self) -> dict[str, Any]:
         """For another process, which makes its own rule of targets: that is built of functions."""

@@ -107,7 +107,7 @@ def _losses(
     targets = part.targets.to(state.device)
     losses = _not_finite(state, outputs, targets, counts)
     tasks: dict[str, list[str]] = {}
-    if losses and isinstance(targets, Targets) and len(outputs) == len(targets.tasks) == len(state.config.tasks):
+    if losses and isinstance(targets, Targets) and len(outputs) == len(targets.tasks):
         for t, names in enumerate(state.config.tasks):
             one = Targets((targets.tasks[t],), targets.dropped)
             bad = _not_finite(state, [outputs[t]], one, counts[t : t + 1])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["loss_figure", "precision_recall_figure", "score_figure"]
+__all__ = ["LINES", "Curve", "finite_points", "loss_figure", "precision_recall_figure", "score_figure"]
 
 Curve = tuple[Sequence[float], Sequence[float]]
 LINES = {
@@ -43,7 +43,7 @@ def loss_figure(
     figure, axes = _chart(8.0, 4.0, title, look, right=0.82)
     ends: list[tuple[float, float, str, str]] = []
     for i, (name, (steps, values)) in enumerate(curves.items()):
-        at, value = _finite(name, steps, values)
+        at, value = finite_points(name, steps, values)
         if log_scale:
             at, value = at[value > 0], value[value > 0]
         if not len(at):
@@ -104,7 +104,7 @@ def precision_recall_figure(
     figure, axes = _chart(5.6, 4.6, title, look, left=0.11, right=0.97)
     colours = class_colours(list(curves), theme=theme)
     for name, (recall, precision) in curves.items():
-        at, value = _finite(name, recall, precision)
+        at, value = finite_points(name, recall, precision)
         axes.plot(at, value, color=colours[name], lw=1.5, label=name.replace("_", " "))
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     if curves:
@@ -127,7 +127,14 @@ def _chart(
     return figure, axes
 
 
-def _finite(name: str, at: Sequence[float], values: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def finite_points(
+    name: str, at: Sequence[float], values: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The points of a line that can be drawn.
+
+    Raises:
+        ValueError: x and y differ in length.
+    """
     if len(at) != len(values):
         raise ValueError(f"curves: expected as many x as y for {name!r}, got {len(at)} and {len(values)}")
     x, y = np.asarray(at, dtype=np.float64), np.asarray(values, dtype=np.float64)

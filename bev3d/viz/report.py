@@ -35,7 +35,7 @@ class Page:
         self.title = title
         self.lead = lead
         self._parts: list[str] = []
-        self._images: list[tuple[int, Path, str, bool]] = []
+        self._images: list[tuple[int, Path, str, bool, Path | None]] = []
         self._contents: list[tuple[str, str]] = []
 
     def section(self, heading: str, text: str = "") -> Page:
@@ -58,7 +58,13 @@ class Page:
         return self._add(f'<dl class="facts">{cells}</dl>')
 
     def figure(
-        self, path: str | os.PathLike[str], caption: str = "", *, embed: bool = False, wide: bool = True
+        self,
+        path: str | os.PathLike[str],
+        caption: str = "",
+        *,
+        embed: bool = False,
+        wide: bool = True,
+        dark: str | os.PathLike[str] | None = None,
     ) -> Page:
         """A picture with its caption.
 
@@ -67,8 +73,9 @@ class Page:
             caption: under the picture, and its text for who cannot see it.
             embed: put the image into the page itself.
             wide: let the picture be wider than the text.
+            dark: the same picture for readers who have asked for dark pages.
         """
-        self._images.append((len(self._parts), Path(path), caption, embed))
+        self._images.append((len(self._parts), Path(path), caption, embed, None if dark is None else Path(dark)))
         below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
         return self._add(f'<figure class="{"wide" if wide else "narrow"}">\0{below}</figure>')
 
@@ -104,9 +111,13 @@ class Page:
             FileNotFoundError: a picture does not exist.
         """
         parts = list(self._parts)
-        for index, path, caption, embed in self._images:
+        for index, path, caption, embed, dark in self._images:
             source = _embedded(path) if embed else _relative(path, Path(folder))
             image = f'<img src="{html.escape(source)}" alt="{html.escape(caption)}" loading="lazy">'
+            if dark is not None:
+                other = _embedded(dark) if embed else _relative(dark, Path(folder))
+                for_dark = f'<source srcset="{html.escape(other)}" media="(prefers-color-scheme: dark)">'
+                image = f"<picture>{for_dark}{image}</picture>"
             shown = image if embed else f'<a href="{html.escape(source)}">{image}</a>'
             parts[index] = parts[index].replace("\0", shown)
         style = (files("bev3d.viz") / "_report.css").read_text(encoding="utf-8")

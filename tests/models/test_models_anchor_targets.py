@@ -26,7 +26,12 @@ def targets_of(config: Config, boxes: list[torch.Tensor], labels: list[torch.Ten
 
 
 def test_positives_and_ignored_by_the_definition(anchor_config: Config) -> None:
-    boxes, labels = objects(anchor_config, 5, seed=3)
+    boxes, labels = objects(anchor_config, 9, seed=3)
+    labels = [torch.arange(9) % 3 for _ in labels]
+    sizes = torch.tensor(anchor_config.anchor_sizes_m, dtype=torch.float64)
+    for b in range(2):  # sizes and headings as those of the anchors, so that overlaps come near to 1
+        boxes[b][:, 6] /= 20
+        boxes[b][:, 3:6] = sizes[labels[b]] * (boxes[b][:, 3:6] / 10 + 0.85)
     targets = targets_of(anchor_config, boxes, labels)
     anchors = anchors_from_config(anchor_config)
     assert targets.labels.shape == (2, 16 * 16 * 6)
@@ -36,12 +41,12 @@ def test_positives_and_ignored_by_the_definition(anchor_config: Config) -> None:
         overlap[anchors.labels[:, None] != labels[b]] = 0
         best = overlap.amax(dim=1).float()
         found = targets.labels[b].long()
-        assert torch.equal(found >= 0, (best >= high[anchors.labels]) | (found >= 0))
         forced = (found >= 0) & (best < high[anchors.labels])
         assert forced.sum() <= len(boxes[b])
-        assert torch.equal(
-            (found == IGNORED) | forced, (best >= low[anchors.labels]) & (best < high[anchors.labels]) | forced
-        )
+        assert torch.equal((found >= 0) & ~forced, best >= high[anchors.labels])
+        assert torch.equal(found == IGNORED, (best >= low[anchors.labels]) & (best < high[anchors.labels]) & ~forced)
+        by_class = [int(((best >= high[c]) & (anchors.labels == c)).sum()) for c in range(3)]
+        assert min(by_class) > 0, "every class has positives without force"
         assert torch.equal(found[found >= 0], anchors.labels[found >= 0])
         assert torch.equal(targets.index[b, targets.mask[b]], (found >= 0).nonzero()[:, 0])
     assert targets.unassigned == ((), ())

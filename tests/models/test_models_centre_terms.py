@@ -20,7 +20,7 @@ from bev3d.losses import (
     rotated_iou_loss,
     smooth_l1_loss,
 )
-from bev3d.models import DetectionLoss, build_detector, make_inputs, make_targets
+from bev3d.models import DetectionLoss, build_detector, decode_outputs, make_inputs, make_targets
 from bev3d.models._centre_loss import CentreTerms
 from bev3d.targets import Targets, TaskTargets
 
@@ -245,3 +245,39 @@ def test_no_objects_and_a_class_that_never_occurs_keep_the_graph(tiny_config: Co
     none = make_targets(config)(*no_objects())
     _, terms, _ = DetectionLoss(config)(detector(make_inputs([cloud(config, 300)] * 2, config)), none)
     assert all(value.item() == 0 for name, value in terms.items() if name != "heatmap")
+
+
+def test_scores_are_rectified_by_class(tiny_config: Config) -> None:
+    """Classes car, truck and pedestrian, the last in a task of its own."""
+    config = replace(tiny_config, iou_head=True, iou_quality_weight=1.0, score_rectification=(0.25, 0.5, 1.0))
+    boxes, _ = objects(config, 3, samples=1)
+    targets = make_targets(config)(boxes, [torch.arange(3)])
+    assert isinstance(targets, Targets)
+    outputs = perfect_maps(targets, config)
+    with torch.no_grad():
+        for maps in outputs:
+            maps["heatmap"].clamp_(max=0.0)  # peaks of 1/2
+            maps["iou"].fill_(0.28)  # an overlap of 0.64
+    ((_, scores, labels),) = decode_outputs(outputs, config)
+    expected = [0.5 ** (1 - a) * 0.64**a for a in (0.25, 0.5, 1.0)]
+    assert len(labels) == 3
+    assert scores[labels.argsort()].tolist() == pytest.approx(expected, rel=1e-5)
+    ((_, scores, _),) = decode_outputs(outputs, replace(config, score_rectification=(0.0,)))
+    assert scores.tolist() == pytest.approx([0.5] * 3, rel=1e-5)
+
+
+def test_counts_are_means_over_the_ranks(tiny_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ranks, this one with 3 objects a sample and another without any."""
+    targets = targets_of(tiny_config, count=3)
+    outputs = shaken(tiny_config, targets)
+    alone = DetectionLoss(tiny_config)(outputs, targets).terms
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
+    monkeypatch.setattr("torch.distributed.all_reduce", lambda count: None)
+    shared = DetectionLoss(tiny_config)(outputs, targets).terms
+    own = DetectionLoss(tiny_config, synchronise=False)(outputs, targets).terms
+    counts = [int(task.mask.sum()) for task in targets.tasks]
+    assert min(counts) > 1
+    for name, value in alone.items():
+        assert own[name].item() == value.item()
+        assert shared[name].item() == pytest.approx(2 * value.item(), rel=1e-5, abs=1e-6), name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import pytest
@@ -12,13 +11,6 @@ from torch import Tensor
 from bev3d.sparse import sparse_conv3d, strided_rulebook, submanifold_rulebook, transposed_rulebook
 
 SHAPE = (9, 20, 20)
-
-
-@pytest.fixture(scope="module")
-def spconv() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip("spconv.pytorch")
 
 
 @pytest.fixture

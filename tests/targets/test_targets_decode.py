@@ -174,6 +174,8 @@ def test_quality_rectifies_scores_by_class_after_the_peaks() -> None:
     assert boxes[:, :2].tolist() == [[3, 2], [1, 1]]
     ((_, scores, _),) = decode_heatmap(heatmap, regression, score_threshold=0.1, quality=quality, **grid)
     assert scores.tolist() == pytest.approx([0.6**0.5]), "the threshold is for the rectified score"
+    ((_, scores, _),) = decode_heatmap(heatmap, regression, score_threshold=0.61, quality=quality, **grid)
+    assert not len(scores), "and for the peak itself, which the quality does not lift over it"
     for exponent, expected in ((0.0, [0.8, 0.6]), (1.0, [1.0, 0.01])):
         ((_, scores, _),) = decode_heatmap(
             heatmap, regression, score_threshold=0.0, quality=quality, quality_exponent=(exponent,), **grid

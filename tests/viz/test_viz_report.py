@@ -6,7 +6,7 @@ from viz_scenes import empty
 
 from bev3d.viz import Page, bev_figure, save_figure
 
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "br", "link", "source"}
 
 
 class Balance(HTMLParser):
@@ -63,3 +63,19 @@ def test_a_missing_picture_leaves_no_page(tmp_path: Path) -> None:
 def test_a_row_of_the_wrong_length_is_named() -> None:
     with pytest.raises(ValueError, match="rows: expected 2 cells in row 1, got 3"):
         Page("x").table(["a", "b"], [[1, 2], [1, 2, 3]])
+
+
+@pytest.mark.parametrize("embed", [False, True])
+def test_a_picture_for_dark_pages(tmp_path: Path, embed: bool) -> None:
+    light, dark = (
+        save_figure(bev_figure(empty(), theme=theme), tmp_path / f"{theme}.png", dpi=40) for theme in ("light", "dark")
+    )
+    text = Page("x").figure(light, "both", embed=embed, dark=dark).render(tmp_path)
+    balance = Balance()
+    balance.feed(text)
+    assert balance.open == []
+    assert 'media="(prefers-color-scheme: dark)"' in text
+    assert text.count("data:image/png;base64,") == (2 if embed else 0)
+    assert ('srcset="dark.png"' in text) is not embed
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.png does not exist"):
+        Page("x").figure(light, dark=tmp_path / "nowhere.png", embed=embed).render(tmp_path)

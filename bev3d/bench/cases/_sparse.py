@@ -1,4 +1,4 @@
-"""A sparse backbone, beside spconv and gathering, products and scattering in eager torch."""
+"""A sparse backbone, beside gathering, products and scattering in eager torch, and as modules beside spconv."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import torch
 from torch import Tensor
 
 from bev3d.bench._case import Case, Cases, Limit, ours, peer
-from bev3d.bench._packages import installed, package
 from bev3d.bench.cases._inputs import cloud
+from bev3d.bench.cases._sparse_modules import SHAPE, module_cases
 from bev3d.sparse import Rulebook, sparse_conv3d, strided_rulebook, submanifold_rulebook
 from bev3d_ops.reference import _sparse as reference
 
 __all__ = ["CASES", "Backbone", "backbone", "backbone_run", "eager_conv", "sites"]
 
 CHANNELS = (16, 32, 64, 128)
-SHAPE = (41, 512, 512)  # z, y, x
 Conv = Callable[[Tensor, Tensor, Rulebook], Tensor]
 
 
@@ -108,8 +107,6 @@ def _backbone(small: bool) -> Case:
         "gather, product, scatter in eager torch": peer(theirs),
         "gather, product, scatter in eager torch, 2 threads": peer(theirs, threads=2),
     }
-    if installed("spconv"):
-        contestants["spconv, rulebooks too"] = peer(_spconv(net), threads=2)
     limits = (Limit("bev3d, 2 threads", "thread gain", 1.7, than="bev3d"),)
     truth = theirs().numpy()
     name = f"Sparse backbone forward and backward, {len(coordinates):,} voxels, 16 to 128 channels, float32"
@@ -120,25 +117,6 @@ def _backbone(small: bool) -> Case:
 
 def _relative(answer: np.ndarray, truth: np.ndarray) -> float:
     return float(np.abs(answer - truth).max() / np.abs(truth).max())
-
-
-def _spconv(net: Backbone) -> Callable[[], Tensor]:
-    """The same network of spconv's modules, with its own weights of the same shapes."""
-    spconv = package("spconv.pytorch")
-    modules, last = [], CHANNELS[0]
-    for weight, place in net.layers:
-        kind = spconv.SubMConv3d if place % 2 == 0 else spconv.SparseConv3d
-        more = {"indice_key": str(place)} if place % 2 == 0 else {"stride": 2}
-        modules += [kind(last, len(weight), 3, padding=1, bias=False, **more), torch.nn.ReLU()]
-        last = len(weight)
-    network = spconv.SparseSequential(*modules)
-
-    def run() -> Tensor:
-        start = spconv.SparseConvTensor(net.features, net.coordinates, list(net.shape), 1)
-        wanted = [net.features, *network.parameters()]
-        return torch.autograd.grad(network(start).features.square().sum(), wanted)[0]
-
-    return run
 
 
 def _rulebook(small: bool) -> Case:
@@ -164,4 +142,4 @@ def _rulebook(small: bool) -> Case:
     return Case(name, len(coordinates), "voxel", contestants, truth=truth, error_name="difference in numbers of pairs")
 
 
-CASES: Cases = {"sparse": _backbone, "rulebook": _rulebook}
+CASES: Cases = {"sparse": _backbone, "rulebook": _rulebook, **module_cases(sites)}

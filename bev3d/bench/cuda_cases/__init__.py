@@ -14,7 +14,7 @@ CudaCases = dict[str, Callable[[str, bool], Case]]  # name of a case, and its ma
 _MODULES = ("_overlap", "_selection", "_points", "_targets", "_losses", "_sparse", "_overhead")
 
 # their contestants wait for the device, to learn a size
-WITHOUT_GRAPH = {"nms", "nms-large", "voxels", "heatmap-128", "heatmap-512", "sparse"}
+WITHOUT_GRAPH = {"nms", "nms-large", "voxels", "heatmap-128", "heatmap-512", "sparse", "sparse-network"}
 
 
 def cuda_cases() -> CudaCases:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bev3d.bench._case import Case, ours, peer
 from bev3d.bench.cases._sparse import backbone, backbone_run, eager_conv, rulebooks, sites
+from bev3d.bench.cases._sparse_modules import network_case
 from bev3d.sparse import sparse_conv3d
 
 __all__ = ["CASES"]
@@ -22,4 +23,8 @@ def _backbone(device: str, small: bool) -> Case:
     return Case(name, len(coordinates), "voxel", contestants)
 
 
-CASES = {"sparse": _backbone}
+def _network(device: str, small: bool) -> Case:
+    return network_case(sites(2_000 if small else 60_000).to(device), threads=(1,))
+
+
+CASES = {"sparse": _backbone, "sparse-network": _network}

@@ -11,7 +11,7 @@ from bev3d.data.kitti import KITTI_CLASSES, MIN_HEIGHT_PX, KittiLabels, too_hard
 from bev3d.evaluation.kitti._frames import Frames
 from bev3d_ops.cpu._kitti_match import count_at_thresholds, matched_scores
 
-__all__ = ["RECALLS", "Curves", "precision_curves"]
+__all__ = ["COUNTS", "RECALLS", "SKIPPED", "Curves", "curves_of_states", "match_states", "precision_curves"]
 
 RECALLS = 41
 NEIGHBOUR = {"Car": "Van", "Pedestrian": "Person_sitting"}
@@ -55,14 +55,34 @@ def precision_curves(
         least_overlap: a match overlaps by more than this.
         exact_height_counts: see :func:`bev3d.data.kitti.too_hard`.
     """
+    states = match_states(frames, class_name, difficulty, exact_height_counts)
+    return curves_of_states(frames, overlaps, absorbed, states, frames.found.alpha, least_overlap)
+
+
+def match_states(
+    frames: Frames, class_name: str, difficulty: int, exact_height_counts: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) and (D,) states of ground truth and detections: counts, ignored, or skipped."""
     truth_state = _truth_state(frames.truth, class_name, difficulty, exact_height_counts)
-    found_state = _found_state(frames.found, class_name, difficulty)
+    return truth_state, _found_state(frames.found, class_name, difficulty)
+
+
+def curves_of_states(
+    frames: Frames,
+    overlaps: tuple[NDArray[np.float64], NDArray[np.int64]],
+    absorbed: NDArray[np.bool_],
+    states: tuple[NDArray[np.int64], NDArray[np.int64]],
+    found_alpha: NDArray[np.float64],
+    least_overlap: float,
+) -> Curves:
+    """The curves for given states and (D,) observation angles of the detections."""
     matrix, start = overlaps
+    truth_state, found_state = states
     layout = (matrix, start, frames.truth_start, frames.found_start, truth_state, found_state, frames.found.scores)
     scores = matched_scores(*layout, least_overlap)
     total = int((truth_state == COUNTS).sum())
     thresholds = recall_thresholds(scores, total)
-    angles = (frames.truth.alpha, frames.found.alpha)
+    angles = (frames.truth.alpha, found_alpha)
     counts = count_at_thresholds(*layout, absorbed, *angles, thresholds, least_overlap)
     precision, similarity = np.zeros(RECALLS), np.zeros(RECALLS)
     answers = counts[:, 0] + counts[:, 1]

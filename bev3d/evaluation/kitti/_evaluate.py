@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from bev3d._check import check_choice
 from bev3d.data.kitti import DIFFICULTIES, KITTI_CLASSES
 from bev3d.evaluation.kitti._curves import Curves, precision_curves
-from bev3d.evaluation.kitti._frames import read_frames
+from bev3d.evaluation.kitti._frames import Frames, read_frames
 from bev3d.evaluation.kitti._overlaps import METRICS, frame_overlaps, share_inside_regions
 from bev3d.evaluation.kitti._result import KittiCurve, KittiResult
 
-__all__ = ["MIN_OVERLAP", "evaluate_kitti"]
+__all__ = ["MIN_OVERLAP", "chosen_overlaps", "evaluate_kitti", "score_frames"]
 
 MIN_OVERLAP = {"Car": 0.7, "Pedestrian": 0.5, "Cyclist": 0.5}
 NO_ALPHA = -10.0
@@ -47,10 +47,27 @@ def evaluate_kitti(
         DataFormatError: a missing folder or file, or a malformed line; the text names file and line.
         ValueError: a class in ``min_overlap`` that KITTI does not have.
     """
-    wanted = dict(MIN_OVERLAP if min_overlap is None else min_overlap)
-    for name in wanted:
-        check_choice("min_overlap", name, KITTI_CLASSES)
+    wanted = chosen_overlaps(min_overlap)
     content = read_frames(Path(label_dir), Path(prediction_dir), frames)
+    return score_frames(content, wanted, exact_height_counts=exact_height_counts)
+
+
+def chosen_overlaps(min_overlap: Mapping[str, float] | None) -> dict[str, float]:
+    """The official overlaps where none are given.
+
+    Raises:
+        ValueError: a class that KITTI does not have, or an overlap outside [0, 1).
+    """
+    wanted = dict(MIN_OVERLAP if min_overlap is None else min_overlap)
+    for name, overlap in wanted.items():
+        check_choice("min_overlap", name, KITTI_CLASSES)
+        if not 0 <= overlap < 1:
+            raise ValueError(f"min_overlap: expected numbers in [0, 1), got {overlap} for {name}")
+    return wanted
+
+
+def score_frames(content: Frames, wanted: Mapping[str, float], *, exact_height_counts: bool) -> KittiResult:
+    """The metric of frames in memory; arguments as in :func:`evaluate_kitti`."""
     angles = bool((content.found.alpha != NO_ALPHA).all())
     curves: dict[str, dict[str, dict[str, KittiCurve]]] = {name: {} for name in wanted}
     inside = share_inside_regions(content)
@@ -65,7 +82,7 @@ def evaluate_kitti(
             curves[name][metric] = _named(levels, similarity=False)
             if metric == "image" and angles:
                 curves[name]["aos"] = _named(levels, similarity=True)
-    return KittiResult(curves=curves, min_overlap=wanted, num_frames=len(content.ids))
+    return KittiResult(curves=curves, min_overlap=dict(wanted), num_frames=len(content.ids))
 
 
 def _absorbed(inside: NDArray[np.float64], metric: str, least: float) -> NDArray[np.bool_]:

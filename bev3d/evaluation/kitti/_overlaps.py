@@ -11,7 +11,7 @@ from bev3d.data.kitti import KittiLabels
 from bev3d.evaluation.kitti._frames import Frames
 from bev3d.overlap import pairwise_iou_3d, pairwise_iou_bev
 
-__all__ = ["METRICS", "frame_overlaps", "share_inside_regions"]
+__all__ = ["METRICS", "frame_overlaps", "share_inside_regions", "upright_boxes"]
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -34,7 +34,7 @@ def frame_overlaps(frames: Frames, metric: str) -> tuple[Matrix, NDArray[np.int6
     if metric == "image":
         truth, found, overlap = frames.truth.bbox, frames.found.bbox, image_iou
     else:
-        truth, found = _upright_boxes(frames.truth), _upright_boxes(frames.found)
+        truth, found = upright_boxes(frames.truth), upright_boxes(frames.found)
         overlap = pairwise_iou_bev if metric == "bev" else pairwise_iou_3d
     parts = []
     for f in range(len(frames.ids)):
@@ -79,7 +79,7 @@ def _intersections(a: Matrix, b: Matrix) -> Matrix:
     return sides[..., 0] * sides[..., 1]
 
 
-def _upright_boxes(labels: KittiLabels) -> Matrix:
+def upright_boxes(labels: KittiLabels) -> Matrix:
     """(N, 7) boxes with the camera's x and z as x and y and its -y as z: seen from above, rotation_y turns clockwise.
 
     The benchmark measures in the camera frame; going through the velodyne frame would tilt boxes by its roll.

@@ -39,8 +39,15 @@ def image_boxes(
     corners = corners_3d(boxes)
     rect = corners @ calib.rect_from_velo[:3, :3].T + calib.rect_from_velo[:3, 3]
     last = np.array(image_size, dtype=np.float64) - 1
-    for i, points in enumerate(rect):
-        seen = _in_front(points)
+    whole = (rect[..., 2] > NEAR_M).all(axis=1)
+    if whole.any():  # most boxes: all at once
+        pixels, _ = calib.image_from_rect(rect[whole].reshape(-1, 3))
+        pixels = pixels.reshape(-1, 8, 2)
+        low, high = np.clip(pixels.min(axis=1), 0, last), np.clip(pixels.max(axis=1), 0, last)
+        result[whole] = np.concatenate([low, high], axis=1)
+        visible[whole] = (high > low).all(axis=1)
+    for i in np.flatnonzero(~whole):
+        seen = _in_front(rect[i])
         if len(seen):
             pixels, _ = calib.image_from_rect(seen)
             low, high = np.clip(pixels.min(axis=0), 0, last), np.clip(pixels.max(axis=0), 0, last)

@@ -68,6 +68,16 @@ class KittiResult:
         """Average precision in percent over 11 recall positions, as before October 2019."""
         return self.curves[class_name][metric][difficulty].r11
 
+    @property
+    def mean_ap(self) -> float:
+        """Mean R40 in space, moderate, over the classes that have objects, as a share of 1; NaN without any.
+
+        KITTI itself has no mean over classes; training wants one number.
+        """
+        means = [metrics["3d"]["moderate"].r40 for metrics in self.curves.values()]
+        known = [mean for mean in means if not math.isnan(mean)]
+        return sum(known) / len(known) / 100 if known else math.nan
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values: R40 and R11 in percent, curves and counts; NaN is None."""
         classes = {}
@@ -87,6 +97,19 @@ class KittiResult:
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The numbers as JSON; written whole to ``path`` where one is given."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def curves_to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """All curves as JSON, by ``"class:metric:difficulty"``; written whole to ``path`` where one is given."""
+        curves = {
+            f"{name}:{metric}:{level}": {"recall": [k / 40 for k in range(41)], "precision": list(curve.precision)}
+            for name, metrics in self.curves.items()
+            for metric, levels in metrics.items()
+            for level, curve in levels.items()
+        }
+        text = json.dumps(curves, allow_nan=False) + "\n"
         if path is not None:
             write_text(path, text)
         return text

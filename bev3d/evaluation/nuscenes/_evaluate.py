@@ -1,32 +1,27 @@
-"""The official nuScenes metric."""
+"""The official nuScenes metric, and what else can be said about a submission, in one call each."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
-from bev3d._errors import DataFormatError
-from bev3d.data import Detections, NuScenesDataset, NuScenesTables
-from bev3d.data.nuscenes import sample_tokens
-from bev3d.evaluation.nuscenes._columns import BoxColumns
-from bev3d.evaluation.nuscenes._filter import keep_what_counts
-from bev3d.evaluation.nuscenes._protocol import OFFICIAL_SPLITS
-from bev3d.evaluation.nuscenes._read import read_boxes
+from bev3d.data import Detections, NuScenesTables
+from bev3d.evaluation._analysis import Analysis
+from bev3d.evaluation._bootstrap import Comparison, Unit
+from bev3d.evaluation.nuscenes._evaluator import NuScenesEvaluator
 from bev3d.evaluation.nuscenes._result import NuScenesResult
-from bev3d.evaluation.nuscenes._submission import detections_to_columns
-from bev3d.evaluation.nuscenes._summary import evaluate_boxes
-from bev3d.evaluation.nuscenes._truth import GroundTruth, read_truth
 
-__all__ = ["evaluate_nuscenes", "score_predictions"]
+__all__ = ["analyse_nuscenes", "compare_nuscenes", "evaluate_nuscenes"]
+
+Submission = str | os.PathLike[str] | Mapping[str, Detections]
 
 
 def evaluate_nuscenes(
     dataroot: str | os.PathLike[str],
     version: str,
     split: str | Sequence[str],
-    predictions: str | os.PathLike[str] | Mapping[str, Detections],
+    predictions: Submission,
     *,
     frame: Literal["lidar", "level"] = "lidar",
     samples: Sequence[str] | None = None,
@@ -36,6 +31,7 @@ def evaluate_nuscenes(
     """Score a submission with ``detection_cvpr_2019``, to the last bit as nuscenes-devkit 1.2.0 does on this machine.
 
     No devkit is needed. What it cannot do: a submission without any box scores 0, and any scenes or samples will do.
+    To score often on the same ground truth, keep a :class:`NuScenesEvaluator`.
 
     Args:
         dataroot: folder with the tables' folder.
@@ -54,55 +50,65 @@ def evaluate_nuscenes(
             sample and field.
         ValueError: detections that do not fit their sample; a band without width.
     """
-    _check_bands(range_bands_m)
-    tables = NuScenesTables(dataroot, version) if tables is None else tables
-    tokens = sample_tokens(tables, split)
-    if samples is not None:
-        tokens = _subset(tokens, samples, split)
-    listed = samples is not None or not isinstance(split, str)
-    others = frozenset(row["token"] for row in tables.rows("sample")) if listed else frozenset[str]()
-    if isinstance(predictions, Mapping):
-        dataset = NuScenesDataset(dataroot, version=version, split=split, frame=frame, tables=tables)
-        left_out = others.difference(tokens)
-        predictions = {token: boxes for token, boxes in predictions.items() if token not in left_out}
-        found = detections_to_columns(predictions, dataset, tokens)
-    else:
-        official = isinstance(split, str) and split in OFFICIAL_SPLITS
-        # The devkit takes the samples of its own splits in the order of the file, those of others in the tables'.
-        found = read_boxes(predictions, tokens, others=others, keep_file_order=official and not listed)
-    name = split if isinstance(split, str) else ", ".join(split)
-    return score_predictions(name, read_truth(tables, tokens), found, range_bands_m)
+    evaluator = NuScenesEvaluator(
+        dataroot, version, split, frame=frame, samples=samples, range_bands_m=range_bands_m, tables=tables
+    )
+    return evaluator.evaluate(predictions)
 
 
-def score_predictions(
-    name: str, truth: GroundTruth, found: BoxColumns, range_bands_m: Sequence[tuple[float, float]] = ()
-) -> NuScenesResult:
-    """The metric of predictions in columns, which may be scored against the same ground truth again and again.
+def analyse_nuscenes(
+    dataroot: str | os.PathLike[str],
+    version: str,
+    split: str | Sequence[str],
+    predictions: Submission,
+    *,
+    frame: Literal["lidar", "level"] = "lidar",
+    samples: Sequence[str] | None = None,
+    **options: Any,
+) -> Analysis:
+    """Kinds of errors, calibration of scores, confusion of classes and the worst samples of a submission.
 
     Args:
-        name: of the split in the result.
-        truth: of the samples.
-        found: predictions; ``sample`` indexes those of ``truth``.
-        range_bands_m: see :func:`evaluate_nuscenes`.
+        dataroot, version, split, predictions, frame, samples: see :func:`evaluate_nuscenes`.
+        options: see :meth:`NuScenesEvaluator.analyse`.
+
+    Raises:
+        DataFormatError, ValueError: see :func:`evaluate_nuscenes`.
     """
-
-    def score(band_m: tuple[float, float] | None) -> NuScenesResult:
-        there, seen = (keep_what_counts(b, truth.racks, truth.ego_xy, band_m) for b in (truth.boxes, found))
-        return evaluate_boxes(name, there, seen, len(truth.tokens))
-
-    return replace(score(None), by_range={(float(band[0]), float(band[1])): score(band) for band in range_bands_m})
+    evaluator = NuScenesEvaluator(dataroot, version, split, frame=frame, samples=samples)
+    return evaluator.analyse(predictions, **options)
 
 
-def _check_bands(bands_m: Sequence[tuple[float, float]]) -> None:
-    for band in bands_m:
-        if len(band) != 2 or not 0 <= band[0] < band[1]:
-            raise ValueError(f"range_bands_m: expected pairs of distances with 0 <= first < second, got {band}")
+def compare_nuscenes(
+    dataroot: str | os.PathLike[str],
+    version: str,
+    split: str | Sequence[str],
+    first: Submission,
+    second: Submission,
+    *,
+    frame: Literal["lidar", "level"] = "lidar",
+    samples: Sequence[str] | None = None,
+    resamples: int = 1000,
+    level: float = 0.95,
+    unit: Unit = "auto",
+    seed: int = 0,
+) -> Comparison:
+    """Whether the second submission is better than the first, with confidence intervals by a paired bootstrap.
 
+    Scenes or samples are drawn with replacement, as many as there are, and both submissions are scored on each draw.
+    Matching is within samples and done once; a draw only counts its results several times or not at all.
 
-def _subset(tokens: tuple[str, ...], samples: Sequence[str], split: str | Sequence[str]) -> tuple[str, ...]:
-    wanted = set(samples)
-    unknown = wanted.difference(tokens)
-    if unknown or not wanted:
-        named = f"{min(unknown)} is none" if unknown else "got none"
-        raise DataFormatError(f"samples: expected tokens out of the {len(tokens)} of split {split!r}, {named}")
-    return tuple(token for token in tokens if token in wanted)
+    Args:
+        dataroot, version, split, frame, samples: see :func:`evaluate_nuscenes`.
+        first, second: submission files, or detections by sample token.
+        resamples: number of draws.
+        level: of the intervals.
+        unit: ``"scenes"``, ``"samples"``, or ``"auto"``: scenes where there are ten or more, else samples, of which
+            neighbours resemble each other, so that the intervals come out too narrow.
+        seed: of the draws.
+
+    Raises:
+        DataFormatError, ValueError: see :func:`evaluate_nuscenes`; an argument outside what is listed.
+    """
+    evaluator = NuScenesEvaluator(dataroot, version, split, frame=frame, samples=samples)
+    return evaluator.compare(first, second, resamples=resamples, level=level, unit=unit, seed=seed)

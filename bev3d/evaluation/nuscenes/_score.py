@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +15,7 @@ from bev3d.evaluation.nuscenes._curves import Curves, accumulate
 from bev3d.evaluation.nuscenes._protocol import DISTANCES_M, HALF_TURN_CLASSES
 from bev3d_ops.cpu._nuscenes_match import count_near, list_near, match_near
 
-__all__ = ["score_boxes"]
+__all__ = ["ClassMatches", "curves_of_matches", "match_boxes", "match_errors", "score_boxes"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -21,8 +24,41 @@ MOST_PAIRS = 4_000_000
 """Pairs measured at once, which bounds the memory that a crowd of detections around one object can take."""
 
 
+@dataclass(frozen=True, eq=False)
+class ClassMatches:
+    """Predictions of one class in the order of their rank, and the ground truth that they are matched with.
+
+    Attributes:
+        rows: (D,) rows of the predictions.
+        score: (D,) descending.
+        truth: (4, D) row of the ground truth at each matching distance, -1 for none.
+        errors: at each matching distance by name, (H,) of the H hits in the same order, NaN where one cannot be told.
+        num_truth: boxes to be found.
+    """
+
+    rows: Ints
+    score: Floats
+    truth: Ints
+    errors: tuple[Mapping[str, Floats], ...]
+    num_truth: int
+
+
 def score_boxes(truth: BoxColumns, found: BoxColumns, num_samples: int) -> dict[tuple[str, float], Curves]:
-    """Curves by class and matching distance.
+    """Curves by class and matching distance; see :func:`match_boxes`."""
+    return curves_of_matches(match_boxes(truth, found, num_samples))
+
+
+def curves_of_matches(matches: Mapping[str, ClassMatches]) -> dict[tuple[str, float], Curves]:
+    """Curves by class and matching distance."""
+    return {
+        (name, distance): accumulate(one.truth[k] >= 0, one.score, one.errors[k], one.num_truth)
+        for name, one in matches.items()
+        for k, distance in enumerate(DISTANCES_M)
+    }
+
+
+def match_boxes(truth: BoxColumns, found: BoxColumns, num_samples: int) -> dict[str, ClassMatches]:
+    """Match predictions with ground truth, class by class and distance by distance.
 
     Args:
         truth: ground truth that counts, in the order in which the first of equally near boxes wins.
@@ -30,26 +66,20 @@ def score_boxes(truth: BoxColumns, found: BoxColumns, num_samples: int) -> dict[
         num_samples: greatest sample index + 1.
     """
     group = truth.sample * len(DETECTION_CLASSES) + truth.label
-    truth = truth.take(np.argsort(group, kind="stable"))
+    order = np.argsort(group, kind="stable")
+    truth = truth.take(order)
     starts = np.searchsorted(np.sort(group), np.arange(num_samples * len(DETECTION_CLASSES) + 1))
     truth_yaw = yaws(truth.rotation)
-    curves = {}
+    matches = {}
     for label, name in enumerate(DETECTION_CLASSES):
         rows = np.flatnonzero(found.label == label)
         ranked = rows[np.argsort(found.score[rows], kind="stable")[::-1]]
+        partners = _match(truth, found, ranked, starts)
+        errors = tuple(_class_errors(name, truth, truth_yaw, found, ranked, partners))
+        partners = np.where(partners >= 0, order[partners], -1) if len(order) else partners
         num_truth = int(np.count_nonzero(truth.label == label))
-        matches = _match(truth, found, ranked, starts)
-        score = found.score[ranked]
-        matched = (matches >= 0).any(axis=0)
-        yaw = np.full(len(ranked), np.nan)
-        yaw[matched] = yaws(found.rotation[ranked[matched]])
-        period = np.pi if name in HALF_TURN_CLASSES else 2 * np.pi
-        for distance, match in zip(DISTANCES_M, matches, strict=True):
-            hit = match >= 0
-            errors = _errors(truth, match[hit], found, ranked[hit])
-            errors["orient_err"] = angle_errors(truth_yaw[match[hit]], yaw[hit], period)
-            curves[name, distance] = accumulate(hit, score, errors, num_truth)
-    return curves
+        matches[name] = ClassMatches(ranked, found.score[ranked], partners, errors, num_truth)
+    return matches
 
 
 def _match(truth: BoxColumns, found: BoxColumns, ranked: Ints, group_start: Ints) -> Ints:
@@ -74,8 +104,33 @@ def _match(truth: BoxColumns, found: BoxColumns, ranked: Ints, group_start: Ints
     return matches
 
 
+def _class_errors(
+    name: str, truth: BoxColumns, truth_yaw: Floats, found: BoxColumns, ranked: Ints, partners: Ints
+) -> Iterator[dict[str, Floats]]:
+    """Errors of the hits at each distance; headings are taken once for all of them."""
+    matched = (partners >= 0).any(axis=0)
+    yaw = np.full(len(ranked), np.nan)
+    yaw[matched] = yaws(found.rotation[ranked[matched]])
+    for match in partners:
+        hit = match >= 0
+        errors = _errors(truth, match[hit], found, ranked[hit])
+        yield errors | {"orient_err": angle_errors(truth_yaw[match[hit]], yaw[hit], _period(name))}
+
+
+def match_errors(name: str, truth: BoxColumns, i: Ints, found: BoxColumns, k: Ints) -> dict[str, Floats]:
+    """Errors of matched rows ``i`` and ``k`` of a class.
+
+    Position in m, 1 - IoU of the sizes, heading in rad, velocity in m/s, 1 for another attribute.
+    """
+    turn = angle_errors(yaws(truth.rotation[i]), yaws(found.rotation[k]), _period(name))
+    return _errors(truth, i, found, k) | {"orient_err": turn}
+
+
+def _period(name: str) -> float:
+    return np.pi if name in HALF_TURN_CLASSES else 2 * np.pi
+
+
 def _errors(truth: BoxColumns, i: Ints, found: BoxColumns, k: Ints) -> dict[str, Floats]:
-    """Errors of matched rows ``i`` and ``k``: position in m, 1 - IoU of the sizes, velocity in m/s, other attribute."""
     sizes, found_sizes = truth.size[i], found.size[k]
     attributes = truth.attribute[i]
     with np.errstate(over="ignore", invalid="ignore"):
