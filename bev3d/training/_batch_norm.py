@@ -6,13 +6,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 __all__ = ["SynchronisedBatchNorm", "synchronise_batch_norm"]
 
 
-class SynchronisedBatchNorm(_BatchNorm):
+class SynchronisedBatchNorm(nn.Module):
     """Batch norm (Ioffe and Szegedy 2015, arXiv 1502.03167) over the samples of all ranks of a group.
+
+    It is none of torch's batch norms, around which a sparse network steps where a rank has no voxels: every rank has to
+    take part in each exchange.
 
     Parameters, buffers and their names are those of ``nn.BatchNorm1d`` to ``3d``, so that checkpoints move. A rank
     may hold any number of values, none too. Statistics of half precision are float32; the result has the input's type.
@@ -22,37 +26,42 @@ class SynchronisedBatchNorm(_BatchNorm):
         group: the ranks; None is the default group.
     """
 
+    weight: Tensor | None
+    bias: Tensor | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
     def __init__(self, source: _BatchNorm, group: distributed.ProcessGroup | None) -> None:
-        super().__init__(source.num_features, source.eps, source.momentum, affine=False, track_running_stats=False)
-        self.affine, self.track_running_stats = source.affine, source.track_running_stats
-        self.weight, self.bias = source.weight, source.bias
+        super().__init__()
+        self.num_features, self.eps, self.momentum = source.num_features, source.eps, source.momentum
+        for name in ("weight", "bias"):
+            self.register_parameter(name, getattr(source, name))
         for name in ("running_mean", "running_var", "num_batches_tracked"):
-            setattr(self, name, getattr(source, name))
+            self.register_buffer(name, getattr(source, name))
         self.group = group
         self.train(source.training)
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002  # torch's name
-        if input.ndim < 2:
-            raise ValueError(f"input: expected (N, C, ...), got {tuple(input.shape)}")
-
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
         """(N, C, ...) to the same."""
-        if not self.training:
-            return super().forward(input)
-        self._check_input_dim(input)
+        if input.ndim < 2:
+            raise ValueError(f"input: expected (N, C, ...), got {tuple(input.shape)}")
+        mean, variance = self.running_mean, self.running_var
+        if not self.training and mean is not None and variance is not None:
+            return functional.batch_norm(input, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
         wide = input if input.dtype == torch.float64 else input.float()
         with torch.autocast(input.device.type, enabled=False):
-            normalised, mean, variance, count = _Normalise.apply(wide, self.eps, self.group)
-            self._track(mean, variance, count)
+            normalised, *statistics = _Normalise.apply(wide, self.eps, self.group)
+            if self.training:
+                self._track(*statistics)
             shape = (1, -1, *[1] * (input.ndim - 2))
-            if self.affine:
+            if self.weight is not None and self.bias is not None:
                 normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
             return normalised.to(input.dtype)
 
     def _track(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        if not self.track_running_stats or self.running_mean is None or self.running_var is None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
-        assert self.num_batches_tracked is not None  # there where the others are
         self.num_batches_tracked.add_(1)
         share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         weight = share * (count > 0).to(count.dtype)  # nothing anywhere: statistics stay

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import TypeAlias
 
 import numpy as np
 
 from bev3d.config import Config
-from bev3d.data import Dataset, Detections
-from bev3d.evaluation import evaluate_kitti, evaluate_nuscenes, write_submission
+from bev3d.data import Detections, KittiDataset, NuScenesDataset
+from bev3d.evaluation import KittiResult, NuScenesResult, make_evaluator
 from bev3d.models import Detector
 from bev3d.training._predict import predicted_batches
 
-__all__ = ["Evaluate", "evaluate_on", "evaluation_indices", "score_detections"]
+__all__ = ["Evaluate", "evaluate_on", "evaluation_indices", "metrics_of"]
 
 Evaluate: TypeAlias = Callable[[Detector, int], Mapping[str, float]]
 """Detector in evaluation mode and step, to metrics by name; the best checkpoint has the highest ``mean_ap``."""
 
 
-def evaluate_on(config: Config, dataroot: str | Path, dataset: Dataset) -> Evaluate:
+def evaluate_on(config: Config, dataroot: str | Path, dataset: NuScenesDataset | KittiDataset) -> Evaluate:
     """The data set's own metric on ``config.evaluate_samples`` of ``dataset``.
 
     Args:
@@ -33,10 +30,10 @@ def evaluate_on(config: Config, dataroot: str | Path, dataset: Dataset) -> Evalu
         dataset: ``config.val_split``.
     """
     indices = evaluation_indices(len(dataset), config.evaluate_samples)
+    judge = make_evaluator(config, dataroot, dataset, [dataset.tokens[i] for i in indices])  # reads the labels once
 
     def evaluate(detector: Detector, step: int) -> Mapping[str, float]:
-        found = _detections(detector, dataset, indices, config)
-        return score_detections(config, Path(dataroot), dataset, found)
+        return metrics_of(judge(_detections(detector, dataset, indices, config)))
 
     return evaluate
 
@@ -47,40 +44,23 @@ def evaluation_indices(length: int, samples: int) -> list[int]:
     return np.linspace(0, length - 1, count).round().astype(int).tolist() if count else []
 
 
-def score_detections(
-    config: Config, dataroot: Path, dataset: Dataset, detections: Mapping[str, Detections]
-) -> dict[str, float]:
-    """Metrics by name; only the samples of ``detections`` are scored.
+def metrics_of(result: NuScenesResult | KittiResult) -> dict[str, float]:
+    """Metrics by name: ``mean_ap`` of the result, and ``ap/class`` of the classes that occur in the samples.
 
-    Returns:
-        ``ap/class`` of the classes that occur in the samples, and their mean ``mean_ap``; nuScenes: also the official
-        ``nds``; KITTI: average precision from above (BEV, moderate, 40 recall positions).
+    nuScenes: both official, and ``nds``; KITTI: in space, moderate, 40 recall positions, as a share of 1.
     """
-    if config.dataset == "nuscenes":
-        tokens = list(detections)
-        scores = evaluate_nuscenes(
-            dataroot, config.version, config.val_split, detections, frame=config.frame, samples=tokens
-        )
-        by_class = {f"ap/{name}": float(scores.per_class[name].ap) for name in scores.present_classes}
-        return {"mean_ap": fmean(by_class.values()) if by_class else 0.0, "nds": scores.nds, **by_class}
-    with tempfile.TemporaryDirectory() as folder:
-        # the writer wants every sample of its data set
-        blank = _nothing(dataset.class_names)
-        everything = {token: detections.get(token) or replace(blank, token=token) for token in dataset.tokens}
-        write_submission(Path(folder) / "results", everything, dataset=dataset)
-        labels = dataroot / "training" / "label_2"
-        result = evaluate_kitti(labels, Path(folder) / "results", frames=list(detections))
-    curves = {name: result.curves[name]["bev"]["moderate"] for name in config.class_names if name in result.curves}
+    if isinstance(result, NuScenesResult):
+        found = {f"ap/{name}": float(result.per_class[name].ap) for name in result.present_classes}
+        return {"mean_ap": result.mean_ap, "nds": result.nds, **found}
+    curves = {name: metrics["3d"]["moderate"] for name, metrics in result.curves.items()}
     found = {f"ap/{name}": curve.r40 / 100 for name, curve in curves.items() if curve.num_ground_truth}
-    return {"mean_ap": fmean(found.values()) if found else 0.0, **found}
+    return {"mean_ap": result.mean_ap, **found}
 
 
-def _detections(detector: Detector, dataset: Dataset, indices: Sequence[int], config: Config) -> dict[str, Detections]:
+def _detections(
+    detector: Detector, dataset: NuScenesDataset | KittiDataset, indices: Sequence[int], config: Config
+) -> dict[str, Detections]:
     size = config.batch_size
     batches = [indices[first : first + size] for first in range(0, len(indices), size)]
     with closing(predicted_batches(detector, dataset, batches, config)) as answers:
         return {one.token: one for answer in answers for one in answer}
-
-
-def _nothing(class_names: tuple[str, ...]) -> Detections:
-    return Detections("", np.zeros((0, 9)), np.zeros(0), np.zeros(0, np.int64), class_names)

@@ -24,6 +24,21 @@ def shared_config() -> Config:
     return replace(make_config(), epochs=3.0, ema_decay=0.9, rank_timeout_s=60.0, learning_rate=1e-3)
 
 
+def voxel_config() -> Config:
+    """A sparse network, of which a rank without points has nothing to compute."""
+    return replace(
+        shared_config(),
+        encoder="voxels",
+        voxel_size_m=(0.25, 0.25, 0.25),
+        sparse_channels=(4, 4),
+        sparse_blocks=(1, 1),
+        sparse_strides=((2, 2, 2),),
+        sparse_out_channels=4,
+        sparse_paddings=((1, 1, 1),),
+        sparse_backend="bev3d",
+    )
+
+
 def mostly_empty(config: Config) -> BlockWorld:
     """Five samples, of which one has objects and one has neither objects nor points."""
     world, bare = BlockWorld(config, 5), BlockWorld(config, 5, objects=0)
@@ -45,7 +60,7 @@ class Signals(BlockWorld):
     """One rank gets SIGTERM while it reads."""
 
     def __getitem__(self, index: int) -> Sample:
-        if distributed.get_rank() == 1 and len(self.read) == 3:
+        if distributed.get_rank() == 1 and len(self.read) == 7:  # of the fourth batch: a step has been taken
             os.kill(os.getpid(), signal.SIGTERM)
         return super().__getitem__(index)
 
@@ -85,6 +100,7 @@ def main(out: Path) -> None:
     scenario("together", BlockWorld(config))
     scenario("apart", BlockWorld(config), replace(config, sync_batch_norm=False))
     scenario("empty", mostly_empty(config))
+    scenario("voxels", mostly_empty(voxel_config()), voxel_config())
     scenario("parts", BlockWorld(config), replace(config, batch_size=1, accumulate=2))
     plain = replace(config, flip=False, rotate_rad=0.0, scale_range=0.0)
     scenario("no_number", NoNumber(plain), plain)

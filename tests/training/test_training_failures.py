@@ -57,6 +57,14 @@ def test_a_signal_ends_the_run_with_a_checkpoint_to_go_on_from(
     assert same_weights(tmp_path / "parts", tmp_path / "whole")
 
 
+def test_a_signal_before_the_first_step(small_config: Config, tmp_path: Path) -> None:
+    world = Reads(small_config, 0, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(TrainingInterrupted, match=r"stopped after step 0 of 6; .* keeps a checkpoint to go on from"):
+        train(small_config, ".", tmp_path, dataset=world)
+    assert load_checkpoint(tmp_path / "checkpoint.pt").step == 0
+    assert train(small_config, ".", tmp_path, dataset=BlockWorld(small_config)).steps == 6
+
+
 def test_the_status_of_the_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -163,9 +164,10 @@ def test_of_a_batch_only_the_sample_is_named_that_is_no_number_by_itself(small_c
 
 def test_a_gradient_that_is_no_number_names_its_parameters(small_config: Config, world: BlockWorld) -> None:
     state, batches = start(small_config, world)
-    state.model.tasks[1].heatmap.bias.register_hook(lambda gradient: gradient * math.nan)
+    name, bias = [pair for pair in state.model.named_parameters() if pair[0].endswith("heatmap.bias")][-1]
+    bias.register_hook(lambda gradient: gradient * math.nan)
     before = {name: value.clone() for name, value in state.model.state_dict().items()}
-    with pytest.raises(DivergedError, match=r"got gradient = nan \(tasks\.1\.heatmap\.bias\) for the samples block-"):
+    with pytest.raises(DivergedError, match=rf"got gradient = nan \({re.escape(name)}\) for the samples block-"):
         take_step(state, [batches(0)])
     assert all(torch.equal(value, before[name]) for name, value in state.model.state_dict().items())
 
