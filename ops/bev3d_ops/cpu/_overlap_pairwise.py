@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bev3d_ops.cpu._memory import zeros
 from bev3d_ops.cpu._overlap_block import (
     AX,
     AY,
@@ -102,7 +103,7 @@ def pairwise_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
         (N, M) in the dtype of ``a``; computed in float64. A box with a NaN, an infinity, or a length or
         width that is not positive gives 0.
     """
-    out = np.zeros((len(a), len(b)), a.dtype)
+    out = zeros((len(a), len(b)), a.dtype)
     if not out.size:
         return out
     prepared_a, prepared_b = prepare_boxes(a), prepare_boxes(b)

@@ -128,3 +128,20 @@ CASES = [
         for kind in ("iou_3d", "giou_bev")
     ),
 ]
+
+
+def _factors_and_rows(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
+    factors, *rows = (torch.randn(COUNT, columns, generator=rng).to(dtype) for columns in (1, 7, 7))
+    return factors[:, 0], rows
+
+
+CASES.append(
+    OpCase(
+        "overlap_scale_rows",
+        registered.scale_rows,
+        _factors_and_rows,
+        reference=lambda factors, rows: [factors[:, None] * row for row in rows],
+        dtypes=FLOATS + HALVES,
+        tolerances=dict.fromkeys(FLOATS + HALVES, (0.0, 0.0)),
+    )
+)
