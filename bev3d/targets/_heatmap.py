@@ -18,6 +18,7 @@ from bev3d.targets._oriented import draw_shapes
 from bev3d.targets._radius import RadiusKind, radius_rule
 from bev3d.targets._record import REGRESSION_SIZES, DropReason, Targets, TaskTargets
 from bev3d_ops.cpu import _heatmap as cpu
+from bev3d_ops.cpu._memory import zeros
 from bev3d_ops.reference._heatmap import KEPT, NOT_A_CLASS, OUTSIDE_RANGE, OVER_MAX_OBJECTS, Encoded, EncodeGrid
 from bev3d_ops.registered._heatmap import splat_gaussians
 
@@ -156,25 +157,26 @@ class HeatmapTargets:
         edges = np.concatenate([[0], np.cumsum(self._sizes * samples)])
         shape = (int(edges[-1]), self.grid.rows, self.grid.columns)
         # not torch.zeros: its thread pool costs milliseconds where the cores are busy, as under data loader workers
-        planes = None if device.type == "cuda" and self._is_round else np.zeros(shape, np.float32)
+        planes = zeros(shape, np.float32) if self._is_round and device.type != "cuda" else None
         classes = cpu.Classes(self._task_of_class, self._class_in_task, edges[:-1], self._sizes)
         encoded = cpu.encode_boxes(
-            boxes, labels, offsets, classes, self._encode_grid, self.max_objects, self._rule,
-            planes if self._is_round else None,
+            boxes, labels, offsets, classes, self._encode_grid, self.max_objects, self._rule, planes
         )  # fmt: skip
         if encoded is None:
             self._refuse(boxes, labels, offsets)
         slots, marks = encoded
         kept = slots.reason == KEPT
-        if not self._is_round and planes is not None and kept.any():
-            radii = self._called_radii(boxes[kept]) if self._rule.kind == cpu.NO_RULE else marks.radius[kept]
-            plane, column, row = marks.plane[kept], slots.column[kept], slots.row[kept]
-            draw_shapes(planes, boxes[kept], plane, column, row, radii, self.grid, self.subcell_centres)
-        elif self._rule.kind == cpu.NO_RULE and kept.any():
+        if self._is_round and self._rule.kind == cpu.NO_RULE and kept.any():
             marks.radius[kept] = self._called_radii(boxes[kept])
             if planes is not None:
                 cpu.splat(planes, marks.plane, slots.column, slots.row, marks.radius)
-        if planes is None:
+        if not self._is_round:
+            radii = self._called_radii(boxes[kept]) if self._rule.kind == cpu.NO_RULE else marks.radius[kept]
+            plane, column, row = marks.plane[kept], slots.column[kept], slots.row[kept]
+            where = (shape, _drawing_device(device))
+            drawn = draw_shapes(*where, boxes[kept], plane, column, row, radii, self.grid, self.subcell_centres)
+            drawn = drawn.to(device)
+        elif planes is None:
             cells = np.stack([slots.column, slots.row], axis=1)
             moved = (torch.from_numpy(values).to(device) for values in (marks.plane, cells, marks.radius))
             drawn = splat_gaussians(*moved, *shape)
@@ -188,6 +190,11 @@ class HeatmapTargets:
         """Radii by a rule that is not compiled: (N,), or (N, 2) for ``oriented``."""
         along, across = self._rule.cell_m
         return self._radii(boxes[:, Box.LENGTH] / along, boxes[:, Box.WIDTH] / across)
+
+
+def _drawing_device(device: torch.device) -> torch.device:
+    """Where Gaussians are drawn: there is a kernel for CUDA and one for the CPU."""
+    return device if device.type == "cuda" else torch.device("cpu")
 
 
 def _tasks(slots: Encoded, heatmaps: list[Tensor]) -> tuple[TaskTargets, ...]:
