@@ -11,14 +11,16 @@ import numpy.typing as npt
 
 __all__ = ["empty_rows", "zeros"]
 
-LEAST_BYTES = 1 << 22  # numpy.empty asks for huge pages from here on, numpy.zeros never does
+_SMALL_BYTES = 1 << 22  # numpy.empty asks for huge pages from here on, numpy.zeros never does
+# glibc's malloc gives back what it freed before up to this size; above it, always new memory of the system's
+LEAST_BYTES = 1 << 25
 _HUGE_BYTES = 1 << 21
 
 
 def empty_rows(count: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> list[np.ndarray[Any, Any]]:
     """``count`` arrays; those too small for huge pages share the memory of one, which often is not."""
     dtype = np.dtype(dtype)
-    if math.prod(shape) * dtype.itemsize < LEAST_BYTES:
+    if math.prod(shape) * dtype.itemsize < _SMALL_BYTES:
         return list(np.empty((count, *shape), dtype))
     return [np.empty(shape, dtype) for _ in range(count)]
 
