@@ -189,6 +189,8 @@ def check_objects(planes: Tensor, plane_index: Tensor, cells_xy: Tensor, radii: 
     count = radii.numel()
     if planes.ndim != 3:
         raise ValueError(f"planes: expected shape (P, H, W), got {tuple(planes.shape)}")
+    if radii.ndim != 1:
+        raise ValueError(f"radii: expected shape (N,), got {tuple(radii.shape)}")
     for name, value, shape in (("plane_index", plane_index, (count,)), ("cells_xy", cells_xy, (count, 2))):
         if tuple(value.shape) != shape:
             raise ValueError(f"{name}: expected shape {shape}, as radii, got {tuple(value.shape)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -15,6 +16,7 @@ from bev3d_ops.cpu import _overlap_aligned as cpu_aligned
 from bev3d_ops.cpu import _overlap_matched as cpu_matched
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
 from bev3d_ops.registered._scatter import scatter_sum
 
@@ -119,10 +121,20 @@ def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: _Three) -> None:
     ctx.like = [(value.shape, value.dtype) for value in (a, b)]
 
 
+def _check_scaled(factors: Tensor, rows: list[Tensor]) -> None:
+    expect("factors", factors, "(N,)", None)
+    for row in rows:
+        expect("rows", row, f"({factors.shape[0]}, 7)", factors.shape[0], 7, dtype=factors.dtype, beside=factors)
+
+
+def _plain(*values: Tensor) -> list[np.ndarray]:
+    return [value.detach().contiguous().numpy() for value in values]
+
+
 def _scale_cpu(factors: Tensor, rows: list[Tensor]) -> list[Tensor]:
     if factors.dtype not in (torch.float32, torch.float64):
         return _scale_plain(factors, rows)
-    arrays = cpu_aligned.scale_rows(factors.contiguous().numpy(), [row.contiguous().numpy() for row in rows])
+    arrays = cpu_aligned.scale_rows(*_plain(factors), _plain(*rows))
     return [torch.from_numpy(array) for array in arrays]
 
 
@@ -189,6 +201,7 @@ scale_rows = register(
     cpu=_scale_cpu,
     cuda=_scale_plain,
     fake=_scale_fake,
+    check=_check_scaled,
 )
 """Row i of each of ``rows`` (N, 7) times ``factors[i]`` (N,), all of one dtype: the way back through saved rows."""
 
