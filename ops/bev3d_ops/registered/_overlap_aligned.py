@@ -134,7 +134,8 @@ def _plain(*values: Tensor) -> list[np.ndarray]:
 def _scale_cpu(factors: Tensor, rows: list[Tensor]) -> list[Tensor]:
     if factors.dtype not in (torch.float32, torch.float64):
         return _scale_plain(factors, rows)
-    arrays = cpu_aligned.scale_rows(*_plain(factors), _plain(*rows))
+    (array,) = _plain(factors)
+    arrays = cpu_aligned.scale_rows(array, _plain(*rows))
     return [torch.from_numpy(array) for array in arrays]
 
 
