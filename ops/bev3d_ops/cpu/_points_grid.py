@@ -70,8 +70,8 @@ def _bounds(points):
 
     Of every other point in turn: each comparison waits for the one before it.
     """
-    x0, y0, x1, y1 = np.inf, np.inf, -np.inf, -np.inf
-    p0, q0, p1, q1 = np.inf, np.inf, -np.inf, -np.inf
+    x0, y0, x1, y1 = np.float64(np.inf), np.float64(np.inf), np.float64(-np.inf), np.float64(-np.inf)
+    p0, q0, p1, q1 = x0, y0, x1, y1
     last = points.shape[0] - 1
     for i in range(0, last + 1, 2):
         x, y = np.float64(points[i, 0]), np.float64(points[i, 1])
