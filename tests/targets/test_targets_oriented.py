@@ -11,15 +11,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.host_kernels import host_launch
 
 from bev3d.boxes import corners_bev
 from bev3d.targets import HeatmapTargets, TaskTargets, decode_heatmap, gaussian_radius
 from bev3d.targets._radius import oriented_radii
 from bev3d_ops.cpu._heatmap_oriented import splat_ellipses
-from bev3d_ops.cuda import _heatmap as cuda
 from bev3d_ops.reference import _heatmap_oriented as reference
-from bev3d_ops.registered._heatmap import splat_ellipses as splat_ellipses_operation
 
 GRID: dict[str, Any] = {"range_m": (-16.0, -12.0, -3.0, 16.0, 12.0, 3.0), "voxel_size_m": (0.2, 0.2, 6.0), "stride": 2}
 COLUMNS, ROWS, CELL = 80, 60, 0.4
@@ -265,23 +262,3 @@ def test_boxes_on_a_gpu_are_drawn_there(options: dict[str, Any]) -> None:
     for one, other in zip(made.tasks, expected.tasks, strict=True):
         assert one.heatmap.is_cuda
         torch.testing.assert_close(one.heatmap.cpu(), other.heatmap, rtol=0, atol=1e-7)
-
-
-def test_wrong_shapes_for_the_operation_are_named() -> None:
-    plane, cells, shapes = torch.zeros(2).long(), torch.zeros(2, 2).long(), torch.ones(2, 6).double()
-    for arguments, match in (
-        ((plane, cells, shapes.float(), 1.0, 1.0), "shapes: expected .* float64"),
-        ((plane, cells, shapes[:, :5], 1.0, 1.0), r"shapes: expected \(N, 6\)"),
-        ((plane[:1], cells, shapes, 1.0, 1.0), r"plane_index: expected \(2,\) int64"),
-        ((plane, cells.int(), shapes, 1.0, 1.0), r"cells_xy: expected \(2, 2\) int64"),
-        ((plane, cells, shapes, 0.0, 1.0), "stretch_x, stretch_y: expected numbers > 0"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            splat_ellipses_operation(*arguments, 1, 3, 3)
-
-
-def test_shapes_that_are_no_numbers_draw_at_most_their_own_cell() -> None:
-    shapes = torch.tensor([[math.nan, 1, 2, 2, 1, 0], [1, 1, math.nan, 2, 1, 0], [1, 1, 2, 2, math.inf, 0]]).double()
-    arguments = (torch.arange(3), torch.ones(3, 2).long(), shapes, 1.0, 1.0, 3, 4, 5)
-    for drawn in (splat_ellipses_operation(*arguments), cuda.splat_ellipses(host_launch, *arguments)):
-        assert drawn.flatten(1).sum(1).tolist() == [1, 0, 1]
