@@ -37,6 +37,9 @@ Packages beside ours: {packages}. {own}
 
 {verdicts}
 
+What two threads gain at best on this machine is in the first cases below: arithmetic in registers, a copy, new memory.
+A kernel that is bound by memory cannot gain more than a copy does.
+
 ### Who is right
 
 {accuracy}

@@ -8,7 +8,7 @@ from bev3d._check import check_boxes, check_same_device
 from bev3d_ops import _dispatch as ops
 from bev3d_ops._arrays import Array
 
-__all__ = ["pairwise_intersection_bev", "pairwise_iou_3d", "pairwise_iou_bev"]
+__all__ = ["check_sets", "pairwise_intersection_bev", "pairwise_iou_3d", "pairwise_iou_bev"]
 
 
 def pairwise_iou_bev(a: Array, b: Array) -> Array:
@@ -45,6 +45,12 @@ def pairwise_intersection_bev(a: Array, b: Array) -> Array:
 
 
 def _pairwise(a: Array, b: Array, kind: int) -> Array:
+    check_sets(a, b)
+    return ops.pairwise_overlap(a, b, kind)
+
+
+def check_sets(a: Array, b: Array) -> None:
+    """Raise unless both are sets of boxes, (N, 7 or 9), of one kind of array and on one device."""
     for name, value in (("a", a), ("b", b)):
         check_boxes(name, value)
         if value.ndim != 2:
@@ -53,4 +59,3 @@ def _pairwise(a: Array, b: Array, kind: int) -> Array:
         raise TypeError(f"b: expected a {type(a).__name__} as a, got {type(b).__name__}")
     if isinstance(a, torch.Tensor):
         check_same_device("b", b, "a", a)
-    return ops.pairwise_overlap(a, b, kind)

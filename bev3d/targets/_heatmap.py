@@ -18,6 +18,7 @@ from bev3d.targets._oriented import draw_shapes
 from bev3d.targets._radius import RadiusKind, radius_rule
 from bev3d.targets._record import REGRESSION_SIZES, DropReason, Targets, TaskTargets
 from bev3d_ops.cpu import _heatmap as cpu
+from bev3d_ops.cpu._memory import zeros
 from bev3d_ops.reference._heatmap import KEPT, NOT_A_CLASS, OUTSIDE_RANGE, OVER_MAX_OBJECTS, Encoded, EncodeGrid
 from bev3d_ops.registered._heatmap import splat_gaussians
 
@@ -94,6 +95,7 @@ class HeatmapTargets:
         self._rule = cpu.RadiusRule(kind, float(min_overlap), float(min(min_radius, _MOST_CELLS)), cell_m)
         self._encode_grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
         self._sizes = np.array([len(task) for task in self.tasks])
+        self._first_planes = np.cumsum(self._sizes) - self._sizes
         self._task_of_class = np.repeat(np.arange(len(self.tasks)), self._sizes)
         self._class_in_task = np.concatenate([np.arange(size) for size in self._sizes])
 
@@ -153,33 +155,34 @@ class HeatmapTargets:
     ) -> tuple[Encoded, list[Tensor]]:
         """Slots, and one (B, C_t, H, W) map per task, all of them views of one buffer that is filled in one call."""
         samples = len(offsets) - 1
-        edges = np.concatenate([[0], np.cumsum(self._sizes * samples)])
-        shape = (int(edges[-1]), self.grid.rows, self.grid.columns)
+        shape = (len(self.class_names) * samples, self.grid.rows, self.grid.columns)
         # not torch.zeros: its thread pool costs milliseconds where the cores are busy, as under data loader workers
-        planes = None if device.type == "cuda" and self._is_round else np.zeros(shape, np.float32)
-        classes = cpu.Classes(self._task_of_class, self._class_in_task, edges[:-1], self._sizes)
+        planes = zeros(shape, np.float32) if self._is_round and device.type != "cuda" else None
+        classes = cpu.Classes(self._task_of_class, self._class_in_task, self._first_planes * samples, self._sizes)
         encoded = cpu.encode_boxes(
-            boxes, labels, offsets, classes, self._encode_grid, self.max_objects, self._rule,
-            planes if self._is_round else None,
+            boxes, labels, offsets, classes, self._encode_grid, self.max_objects, self._rule, planes
         )  # fmt: skip
         if encoded is None:
             self._refuse(boxes, labels, offsets)
         slots, marks = encoded
         kept = slots.reason == KEPT
-        if not self._is_round and planes is not None and kept.any():
-            radii = self._called_radii(boxes[kept]) if self._rule.kind == cpu.NO_RULE else marks.radius[kept]
-            plane, column, row = marks.plane[kept], slots.column[kept], slots.row[kept]
-            draw_shapes(planes, boxes[kept], plane, column, row, radii, self.grid, self.subcell_centres)
-        elif self._rule.kind == cpu.NO_RULE and kept.any():
+        if self._is_round and self._rule.kind == cpu.NO_RULE and kept.any():
             marks.radius[kept] = self._called_radii(boxes[kept])
             if planes is not None:
                 cpu.splat(planes, marks.plane, slots.column, slots.row, marks.radius)
-        if planes is None:
+        if not self._is_round:
+            radii = self._called_radii(boxes[kept]) if self._rule.kind == cpu.NO_RULE else marks.radius[kept]
+            plane, column, row = marks.plane[kept], slots.column[kept], slots.row[kept]
+            where = (shape, _drawing_device(device))
+            drawn = draw_shapes(*where, boxes[kept], plane, column, row, radii, self.grid, self.subcell_centres)
+            drawn = drawn.to(device)
+        elif planes is None:
             cells = np.stack([slots.column, slots.row], axis=1)
             moved = (torch.from_numpy(values).to(device) for values in (marks.plane, cells, marks.radius))
             drawn = splat_gaussians(*moved, *shape)
         else:
-            drawn = torch.from_numpy(planes).to(device)
+            drawn = torch.from_numpy(planes)
+            drawn = drawn if device.type == "cpu" else drawn.to(device)
         sizes = self._sizes.tolist()
         parts = drawn.split([samples * size for size in sizes])
         return slots, [part.view(samples, size, *shape[1:]) for part, size in zip(parts, sizes, strict=True)]
@@ -190,15 +193,20 @@ class HeatmapTargets:
         return self._radii(boxes[:, Box.LENGTH] / along, boxes[:, Box.WIDTH] / across)
 
 
+def _drawing_device(device: torch.device) -> torch.device:
+    """Where Gaussians are drawn: there is a kernel for CUDA and one for the CPU."""
+    return device if device.type == "cuda" else torch.device("cpu")
+
+
 def _tasks(slots: Encoded, heatmaps: list[Tensor]) -> tuple[TaskTargets, ...]:
     device = heatmaps[0].device
-    fields = {name: torch.from_numpy(getattr(slots, name)).to(device).unbind(0) for name in _SLOTS}
-    result = []
-    for t, heatmap in enumerate(heatmaps):
-        cell, class_, box, mask = (fields[name][t] for name in _SLOTS[:4])
-        regression = {name: fields[name][t] for name in REGRESSION_SIZES}
-        result.append(TaskTargets(heatmap, cell, class_, box, mask, regression))
-    return tuple(result)
+    arrays = (torch.from_numpy(getattr(slots, name)) for name in _SLOTS)
+    # making a tensor is what costs here: one call for all tasks, and none that only says where a tensor is already
+    fields = [(array if device.type == "cpu" else array.to(device)).unbind(0) for array in arrays]
+    return tuple(
+        TaskTargets(heatmap, cell, class_, box, mask, dict(zip(REGRESSION_SIZES, regression, strict=True)))
+        for heatmap, cell, class_, box, mask, *regression in zip(heatmaps, *fields, strict=True)
+    )
 
 
 def _dropped(reason: NDArray[np.int8], offsets: NDArray[np.int64]) -> tuple[dict[int, DropReason], ...]:

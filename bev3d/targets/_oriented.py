@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bev3d.boxes import Box
 from bev3d.targets._grid import OutputGrid
-from bev3d_ops.cpu._heatmap_oriented import splat_ellipses
-from bev3d_ops.reference._heatmap_oriented import Ellipses
+from bev3d_ops.reference._heatmap_oriented import Ellipses, shapes_of
+from bev3d_ops.registered._heatmap import splat_ellipses
 
 __all__ = ["draw_shapes"]
 
 
 def draw_shapes(
-    planes: NDArray[np.float32],
+    shape: tuple[int, int, int],
+    device: torch.device,
     boxes: NDArray[np.float64],
     plane: NDArray[np.int64],
     column: NDArray[np.int64],
@@ -22,18 +25,24 @@ def draw_shapes(
     radii: NDArray[np.int64],
     grid: OutputGrid,
     subcell_centres: bool,
-) -> None:
-    """Draw N boxes.
+) -> Tensor:
+    """Planes (P, H, W) float32 on ``device`` with N boxes drawn on them, by that device.
 
     Args:
-        planes: (P, H, W), C-contiguous, changed in place.
+        shape: P, H, W.
+        device: of the result.
         boxes: (N, 7 or 9).
         plane, column, row: (N,), where.
         radii: (N,), round, in cells; or (N, 2), along the heading and across it, in sides of a mean cell.
         grid: of the map.
         subcell_centres: see :class:`HeatmapTargets`.
     """
-    splat_ellipses(planes, _ellipses(boxes, plane, column, row, radii, grid, subcell_centres))
+    ellipses = _ellipses(boxes, plane, column, row, radii, grid, subcell_centres)
+    objects = plane, np.stack([column, row], axis=1), shapes_of(ellipses)
+    drawn: Tensor = splat_ellipses(
+        *(torch.from_numpy(value).to(device) for value in objects), *ellipses.stretch, *shape
+    )
+    return drawn
 
 
 def _ellipses(

@@ -8,19 +8,37 @@ from torch import Tensor
 
 from bev3d_ops._arrays import Array, kernel_arrays
 from bev3d_ops._overlap_kinds import INTERSECTION_BEV, IOU_3D, IOU_BEV
-from bev3d_ops.cpu._overlap_pairwise import pairwise_overlap as pairwise_overlap_cpu
+from bev3d_ops.cpu import _overlap_pairwise as cpu_pairwise
 from bev3d_ops.registered import _overlap_aligned as registered
-from bev3d_ops.registered._overlap_pairwise import pairwise_overlap as pairwise_overlap_registered
+from bev3d_ops.registered import _overlap_pairwise as registered_pairwise
 
-__all__ = ["INTERSECTION_BEV", "IOU_3D", "IOU_BEV", "aligned_overlap", "matched_overlap", "pairwise_overlap"]
+__all__ = [
+    "INTERSECTION_BEV",
+    "IOU_3D",
+    "IOU_BEV",
+    "aligned_overlap",
+    "batched_pairwise_overlap",
+    "matched_overlap",
+    "pairwise_overlap",
+]
 
 
 def pairwise_overlap(a: Array, b: Array, kind: int) -> Array:
     """Matrix (N, M) of overlaps of boxes a (N, >= 7) and b (M, >= 7); arrays or tensors of one kind and device."""
     if isinstance(a, Tensor):
-        return pairwise_overlap_registered(a.detach(), b.detach(), kind)
+        return registered_pairwise.pairwise_overlap(a.detach(), b.detach(), kind)
     array_a, array_b = kernel_arrays(a, b)
-    return pairwise_overlap_cpu(array_a, array_b, kind).astype(np.result_type(a.dtype, b.dtype), copy=False)
+    return cpu_pairwise.pairwise_overlap(array_a, array_b, kind).astype(np.result_type(a.dtype, b.dtype), copy=False)
+
+
+def batched_pairwise_overlap(a: Array, b: Array, offsets: np.ndarray, total: int, kind: int) -> Array:
+    """Matrices of overlaps within each sample, one behind the other, (total,); offsets (2, B + 1) int64, checked."""
+    if isinstance(a, Tensor):
+        table = torch.from_numpy(offsets).to(a.device, non_blocking=True)
+        return registered_pairwise.batched_pairwise_overlap(a.detach(), b.detach(), table, total, kind)
+    array_a, array_b = kernel_arrays(a, b)
+    values = cpu_pairwise.batched_pairwise_overlap(array_a, array_b, offsets, kind)
+    return values.astype(np.result_type(a.dtype, b.dtype), copy=False)
 
 
 def aligned_overlap(a: Tensor, b: Tensor, kind: int) -> Tensor:

@@ -29,6 +29,7 @@ REGISTERS_OF = {
     "overlap_aligned.overlap": (64, 112),
     "overlap_aligned.overlap_gradient": (104, 168),  # 14 derivatives beside the 14 columns they belong to
     "overlap_pairwise.pairwise_overlap": (64, 104),
+    "overlap_pairwise.batched_pairwise_overlap": (64, 104),
     # in double whatever the type: the list of kept boxes is exact
     "nms.find_owners": (128, 128),
     "nms.meet_each_other": (128, 128),

@@ -44,7 +44,12 @@ def assert_same(actual: Any, expected: Any, case: OpCase, dtype: torch.dtype) ->
 
 
 def to_device(args: tuple[Any, ...], device: torch.device) -> tuple[Any, ...]:
-    return tuple(value.to(device) if isinstance(value, Tensor) else value for value in args)
+    def moved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [moved(one) for one in value]
+        return value.to(device) if isinstance(value, Tensor) else value
+
+    return tuple(moved(value) for value in args)
 
 
 def tracked(case: OpCase, args: tuple[Any, ...]) -> tuple[Any, ...]:

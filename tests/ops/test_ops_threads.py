@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -42,3 +46,65 @@ def test_an_error_in_a_thread_comes_out() -> None:
             run_in_ranges(kernel, 10, 1)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_an_error_waits_for_the_other_thread() -> None:
+    done = []
+
+    def kernel(start: int, stop: int) -> None:
+        if not start:
+            raise RuntimeError("first half")
+        time.sleep(0.05)
+        done.append(start)
+
+    with pytest.raises(RuntimeError, match="first half"):
+        run_in_ranges(kernel, 10, 1)
+    assert done == [5]
+
+
+def _in_two_threads(names: multiprocessing.Queue[list[str]]) -> None:
+    torch.set_num_threads(2)
+    seen: list[str] = []
+    run_in_ranges(lambda start, stop: seen.append(threading.current_thread().name), 10, 1)
+    names.put(seen)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    seen: list[int] = []
+    run_in_ranges(lambda start, stop: seen.append(start), 10, 1)  # the parent's are there
+    context = multiprocessing.get_context("fork")
+    names = context.Queue()
+    child = context.Process(target=_in_two_threads, args=(names,))
+    child.start()
+    assert len(names.get(timeout=20)) == 2
+    child.join(timeout=20)
+    assert child.exitcode == 0
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_calls_from_many_threads_do_not_wait_for_each_other_for_ever() -> None:
+    def call(_: int) -> int:
+        seen: list[int] = []
+        run_in_ranges(lambda start, stop: seen.extend(range(start, stop)), 100, 1)
+        return len(seen)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(call, range(200))) == [100] * 200
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_are_kept() -> None:
+    names: set[str] = set()
+    for _ in range(20):
+        run_in_ranges(lambda start, stop: names.add(threading.current_thread().name), 10, 1)
+    assert len(names) == 2

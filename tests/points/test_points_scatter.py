@@ -185,3 +185,46 @@ def test_too_many_rows_for_maxima_is_said() -> None:
     index = np.broadcast_to(np.int64(0), 2**31)
     with pytest.raises(ValueError, match=r"features: expected fewer than 2\^31 rows, got 2147483648"):
         kernel(np.broadcast_to(np.float32(0), (2**31, 0)), index[:5], 1)
+
+
+def _many_rows(dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray, int]:
+    """Enough of them that they are read in halves; segments 3 and 4 have rows in one half only, 5 has none."""
+    rng = np.random.default_rng(6)
+    features = rng.integers(-50, 50, (40_001, 32)).astype(dtype)
+    features[rng.random(features.shape) < 1e-4] = np.nan
+    index = rng.integers(-1, 5000, len(features))
+    index[(index >= 3) & (index <= 5)] = 6
+    index[100:103], index[-5:-3] = 3, 4
+    return features, index, 5000
+
+
+def test_rows_read_in_halves_have_the_maxima_of_rows_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bev3d_ops.cpu import _scatter as kernels
+
+    given, before = _many_rows(), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        halves = kernels.scatter_max(*given)
+    finally:
+        torch.set_num_threads(before)
+    monkeypatch.setattr(kernels, "_VALUES_OF_HALVES", 10**12)
+    for one, other in zip(halves, kernels.scatter_max(*given), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert np.isnan(halves[0]).any()
+    assert [bool((halves[1][segment] >= 0).any()) for segment in (3, 4, 5)] == [True, True, False]
+
+
+@pytest.mark.parametrize("function", ["scatter_sum", "scatter_max"])
+def test_many_rows_give_the_same_on_any_number_of_threads(function: str) -> None:
+    from bev3d_ops.cpu import _scatter as kernels
+
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            results.append(getattr(kernels, function)(*_many_rows()))
+    finally:
+        torch.set_num_threads(before)
+    for result in results[1:]:
+        for one, other in zip(result, results[0], strict=True):
+            np.testing.assert_array_equal(one, other)

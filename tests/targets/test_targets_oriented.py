@@ -250,3 +250,15 @@ def test_a_nuscenes_key_frame_in_a_millisecond(options: dict[str, Any]) -> None:
     generator = HeatmapTargets(**NUSCENES, **options)
     torch.set_num_threads(1)
     assert _best_ms(lambda: generator([boxes], [labels])) <= 1.0
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("options", [{"radius": "oriented"}, {"subcell_centres": True}])
+def test_boxes_on_a_gpu_are_drawn_there(options: dict[str, Any]) -> None:
+    boxes, labels = _boxes(60, 5)
+    expected = _generator(**options)([boxes], [labels])
+    moved = torch.from_numpy(boxes).cuda(), torch.from_numpy(labels).cuda()
+    made = _generator(**options)([moved[0]], [moved[1]])
+    for one, other in zip(made.tasks, expected.tasks, strict=True):
+        assert one.heatmap.is_cuda
+        torch.testing.assert_close(one.heatmap.cpu(), other.heatmap, rtol=0, atol=1e-7)

@@ -9,12 +9,14 @@ from bev3d.bench._case import Cases
 __all__ = ["all_cases"]
 
 _MODULES = (
+    "_machine",
     "_overlap",
     "_gradients",
     "_nms",
     "_points",
     "_scatter",
     "_targets",
+    "_paste",
     "_losses",
     "_sparse",
     "_data",

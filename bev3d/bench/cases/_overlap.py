@@ -22,7 +22,7 @@ from bev3d.bench._packages import (
 )
 from bev3d.bench.cases._inputs import pairs, street
 from bev3d.bench.usual._overlap import aligned_clipped, aligned_usual, pairwise_clipped, pairwise_usual
-from bev3d.overlap import iou_3d, iou_bev, pairwise_iou_3d, pairwise_iou_bev
+from bev3d.overlap import batched_pairwise_iou_bev, iou_3d, iou_bev, pairwise_iou_3d, pairwise_iou_bev
 from bev3d_ops.reference import _overlap as reference
 
 __all__ = ["CASES", "matrix_peers"]
@@ -138,9 +138,36 @@ def _matrix_threads(small: bool) -> Case:
     return threaded(f"IoU matrix, {n:,} x {n:,}", n * n, "pair", runs)
 
 
+def _batched(small: bool) -> Case:
+    """Predictions and targets of the samples of a batch, ragged."""
+    samples, most = (3, 20) if small else (32, 300)
+    rng = np.random.default_rng(11)
+    of_a, of_b = (np.cumsum([0, *rng.integers(1, high, samples)]) for high in (most, most // 5))
+    a, b = street(int(of_a[-1]), seed=12), street(int(of_b[-1]), seed=13)
+    pieces = [(a[i:j], b[k:m]) for i, j, k, m in zip(of_a[:-1], of_a[1:], of_b[:-1], of_b[1:], strict=True)]
+    ta, tb = torch.from_numpy(a), torch.from_numpy(b)
+    tensors = [(torch.from_numpy(one), torch.from_numpy(other)) for one, other in pieces]
+
+    def joined(matrices: Any) -> np.ndarray:
+        return np.concatenate([np.asarray(matrix).ravel() for matrix in matrices])
+
+    contestants = {
+        "bev3d, one call": ours(lambda: batched_pairwise_iou_bev(ta, tb, of_a, of_b).values),
+        "bev3d, a call for each sample": ours(lambda: [pairwise_iou_bev(*pair) for pair in tensors], read=joined),
+        "usual kernel, a call for each sample": peer(
+            lambda: [pairwise_usual(*pair, MARGIN_M) for pair in pieces], read=lambda _: None
+        ),
+    }
+    truth = joined([pairwise_clipped(*pair) for pair in pieces])
+    limits = (Limit("bev3d, one call", "error", 1e-12),)
+    name = f"IoU matrices of {samples} samples, {truth.size:,} pairs"
+    return Case(name, truth.size, "pair", contestants, limits, truth=truth)
+
+
 CASES: Cases = {
     "aligned": _aligned,
     "aligned-threads": _aligned_threads,
     "matrix": _matrix,
     "matrix-threads": _matrix_threads,
+    "matrix-batched": _batched,
 }

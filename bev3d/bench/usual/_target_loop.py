@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from bev3d.bench._peers import legacy_heatmap
 
-__all__ = ["target_loop"]
+__all__ = ["key_frame_loop", "target_loop"]
 
 
 def target_loop(
@@ -29,3 +32,26 @@ def target_loop(
             [np.array([u - column, v - row]), np.array([z]), sizes, np.array([math.sin(yaw), math.cos(yaw), vx, vy])]
         )
     return {"heatmap": heatmap, "cell_index": index, "mask": mask, "regression": rows}
+
+
+def key_frame_loop(
+    boxes: np.ndarray,
+    labels: np.ndarray,
+    tasks: Sequence[int],
+    low: tuple[float, float],
+    cell: float,
+    side: int,
+    slots: int,
+) -> list[dict[str, Tensor]]:
+    """What :func:`target_loop` gives, task by task, as tensors of ``slots`` rows; tasks: the classes of each."""
+    made, first = [], 0
+    for count in tasks:
+        mine = (labels >= first) & (labels < first + count)
+        found = target_loop(boxes[mine], labels[mine] - first, count, low, cell, side)
+        padded = {"heatmap": found["heatmap"]}
+        for name in ("cell_index", "mask", "regression"):
+            padded[name] = np.zeros((slots, *found[name].shape[1:]), found[name].dtype)
+            padded[name][: len(found[name])] = found[name][:slots]
+        made.append({name: torch.from_numpy(values) for name, values in padded.items()})
+        first += count
+    return made

@@ -92,14 +92,12 @@ def hard_voxels(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _group(points, slots, out, first, last):
     for row in range(first, last):
+        out[row] = 0  # most slots are empty
         for k in range(slots.shape[1]):
             i = slots[row, k]
             if i >= 0 and i < points.shape[0]:
                 for channel in range(points.shape[1]):
                     out[row, k, channel] = points[i, channel]
-            else:
-                for channel in range(points.shape[1]):
-                    out[row, k, channel] = 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

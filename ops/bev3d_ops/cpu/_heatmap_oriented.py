@@ -27,7 +27,7 @@ def _splat(planes, plane_index, columns, rows, centres, radii, directions, scale
     for i in range(len(plane_index)):
         p, own_column, own_row = plane_index[i], columns[i], rows[i]
         inside = 0 <= p < count and 0 <= own_column < width and 0 <= own_row < height
-        if not inside or radii[i, 0] < 0 or radii[i, 1] < 0:
+        if not (inside and radii[i, 0] >= 0 and radii[i, 1] >= 0):
             continue
         c, s = directions[i, 0], directions[i, 1]
         end_u, end_v = radii[i, 0] + 0.5, radii[i, 1] + 0.5

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from bev3d_ops._overlap_kinds import IOU_3D
+from bev3d_ops.cpu._memory import empty_rows
 from bev3d_ops.cpu._overlap_block import BLOCK, OUT, ROWS, fill_block
 from bev3d_ops.cpu._overlap_fused import overlap_block, store_block
 from bev3d_ops.cpu._overlap_gradient import G_ROWS, VALUE
@@ -16,9 +17,10 @@ from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 from bev3d_ops.cpu._threads import run_in_ranges
 
-__all__ = ["aligned_overlap", "aligned_overlap_with_gradient", "copy_row", "fill_exactly"]
+__all__ = ["aligned_overlap", "aligned_overlap_with_gradient", "copy_row", "fill_exactly", "scale_rows"]
 
 LEAST_BLOCKS = 800  # that are worth a thread
+LEAST_ROWS = 50_000
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -98,10 +100,29 @@ def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
 
 def aligned_overlap_with_gradient(a: np.ndarray, b: np.ndarray, kind: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As :func:`aligned_overlap`, in float64 inside; also the derivatives by the seven columns of both, (N, 7) each."""
-    value, grads = np.empty(len(a), a.dtype), [np.empty((len(a), COLUMNS), a.dtype) for _ in range(2)]
-    flat = [value, *(grad.reshape(-1) for grad in grads)]
+    value, (grad_a, grad_b) = np.empty(len(a), a.dtype), empty_rows(2, (len(a), COLUMNS), a.dtype)
+    flat = [value, grad_a.reshape(-1), grad_b.reshape(-1)]
     _run(a, b, lambda one, other, i, j, out: _fill_gradient(one, other, i, j, kind, *out), flat)
-    return value, grads[0], grads[1]
+    return value, grad_a, grad_b
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scale(factors, rows, first, last, out):
+    for i in range(first, last):
+        for column in range(COLUMNS):
+            out[i, column] = factors[i] * rows[i, column]
+
+
+def scale_rows(factors: np.ndarray, rows: list[np.ndarray]) -> list[np.ndarray]:
+    """Row i of each of ``rows`` (N, 7) times ``factors[i]``, all of one dtype."""
+    scaled = empty_rows(len(rows), (len(factors), COLUMNS), factors.dtype)
+
+    def run(first: int, last: int) -> None:
+        for array, out in zip(rows, scaled, strict=True):
+            _scale(factors, array, first, last, out)
+
+    run_in_ranges(run, len(factors), LEAST_ROWS)
+    return scaled
 
 
 def _run(a: np.ndarray, b: np.ndarray, fill: Callable[..., None], out: list[np.ndarray]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bev3d_ops.cpu._memory import zeros
 from bev3d_ops.cpu._overlap_block import (
     AX,
     AY,
@@ -26,7 +27,7 @@ from bev3d_ops.cpu._overlap_block import (
 from bev3d_ops.cpu._prepare import COS, HALF_HEIGHT, HALF_LENGTH, HALF_WIDTH, RADIUS, SIN, X, Y, Z, prepare_boxes
 from bev3d_ops.cpu._threads import run_in_ranges
 
-__all__ = ["pairwise_overlap"]
+__all__ = ["batched_pairwise_overlap", "pairwise_overlap"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
@@ -58,36 +59,41 @@ def pack_pair(block, k, a, i, b, j):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _flush(block, rows, columns, count, kind, out):
+def _flush(block, places, count, kind, out):
     fill_block(block, kind)
     for k in range(count):
-        out[rows[k], columns[k]] = block[OUT * BLOCK + k]
+        out[places[k]] = block[OUT * BLOCK + k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_rows(a, b, first, last, kind, out):
-    """Fill rows ``first`` to ``last`` of ``out``, which is 0: pairs whose circles meet are gathered to blocks."""
-    block = np.zeros(ROWS * BLOCK, np.float64)
-    rows, columns = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+def _fill_rows(a, b, offsets_a, offsets_b, starts, first, last, kind, out):
+    """Fill the rows ``first`` to ``last`` of all matrices, which are 0: pairs whose circles meet go to blocks.
+
+    Row i, of sample s, begins at ``starts[s] + (i - offsets_a[s]) * (offsets_b[s + 1] - offsets_b[s])`` of ``out``.
+    """
+    block, places = np.zeros(ROWS * BLOCK, np.float64), np.empty(BLOCK, np.int64)
     xs, ys, radii = b[X], b[Y], b[RADIUS]
     count = 0
-    for i in range(first, last):
-        x, y, radius = a[X, i], a[Y, i], a[RADIUS, i]
-        for start in range(0, b.shape[1], BLOCK):
-            stop = min(start + BLOCK, b.shape[1])
-            if _count_near(x, y, radius, xs[start:stop], ys[start:stop], radii[start:stop]) == 0:
-                continue
-            for j in range(start, stop):
-                dx, dy, reach = xs[j] - x, ys[j] - y, radii[j] + radius
-                if dx * dx + dy * dy < reach * reach:
-                    pack_pair(block, count, a, i, b, j)
-                    rows[count], columns[count] = i, j
-                    count += 1
-                    if count == BLOCK:
-                        _flush(block, rows, columns, count, kind, out)
-                        count = 0
+    for sample in range(len(starts) - 1):
+        begin, end = offsets_b[sample], offsets_b[sample + 1]
+        for i in range(max(first, offsets_a[sample]), min(last, offsets_a[sample + 1])):
+            x, y, radius = a[X, i], a[Y, i], a[RADIUS, i]
+            place = starts[sample] + (i - offsets_a[sample]) * (end - begin) - begin
+            for start in range(begin, end, BLOCK):
+                stop = min(start + BLOCK, end)
+                if _count_near(x, y, radius, xs[start:stop], ys[start:stop], radii[start:stop]) == 0:
+                    continue
+                for j in range(start, stop):
+                    dx, dy, reach = xs[j] - x, ys[j] - y, radii[j] + radius
+                    if dx * dx + dy * dy < reach * reach:
+                        pack_pair(block, count, a, i, b, j)
+                        places[count] = place + j
+                        count += 1
+                        if count == BLOCK:
+                            _flush(block, places, count, kind, out)
+                            count = 0
     if count:
-        _flush(block, rows, columns, count, kind, out)
+        _flush(block, places, count, kind, out)
 
 
 def pairwise_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
@@ -102,10 +108,25 @@ def pairwise_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
         (N, M) in the dtype of ``a``; computed in float64. A box with a NaN, an infinity, or a length or
         width that is not positive gives 0.
     """
-    out = np.zeros((len(a), len(b)), a.dtype)
+    offsets = np.array([[0, len(a)], [0, len(b)]], np.int64)
+    return batched_pairwise_overlap(a, b, offsets, kind).reshape(len(a), len(b))
+
+
+def batched_pairwise_overlap(a: np.ndarray, b: np.ndarray, offsets: np.ndarray, kind: int) -> np.ndarray:
+    """As :func:`pairwise_overlap` within each sample, the matrices behind one another: (sum of N_s * M_s,).
+
+    Args:
+        offsets: (2, B + 1) int64, not falling, from 0 to N and from 0 to M: sample s has the boxes
+            ``offsets[0, s]`` to ``offsets[0, s + 1]`` of ``a`` and ``offsets[1, s]`` to ``offsets[1, s + 1]`` of ``b``.
+    """
+    sizes = np.diff(offsets)
+    starts = np.zeros(offsets.shape[1], np.int64)
+    np.cumsum(sizes[0] * sizes[1], out=starts[1:])
+    out = zeros(int(starts[-1]), a.dtype)
     if not out.size:
         return out
     prepared_a, prepared_b = prepare_boxes(a), prepare_boxes(b)
-    least = max(1, 400_000 // len(b))
-    run_in_ranges(lambda i, j: _fill_rows(prepared_a, prepared_b, i, j, kind, out), len(a), least)
+    least = max(1, 400_000 * len(a) // out.size)
+    of_a, of_b = np.ascontiguousarray(offsets)
+    run_in_ranges(lambda i, j: _fill_rows(prepared_a, prepared_b, of_a, of_b, starts, i, j, kind, out), len(a), least)
     return out

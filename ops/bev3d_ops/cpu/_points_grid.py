@@ -65,16 +65,22 @@ def _spans(rows):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _bounds(points, column):
-    """Least and greatest value of a column; NaN is passed over."""
-    low, high = np.inf, -np.inf
-    for i in range(points.shape[0]):
-        value = points[i, column]
-        if value < low:
-            low = value
-        if value > high:
-            high = value
-    return low, high
+def _bounds(points):
+    """Least x, least y, greatest x and greatest y; NaN is passed over.
+
+    Of every other point in turn: each comparison waits for the one before it.
+    """
+    x0, y0, x1, y1 = np.float64(np.inf), np.float64(np.inf), np.float64(-np.inf), np.float64(-np.inf)
+    p0, q0, p1, q1 = x0, y0, x1, y1
+    last = points.shape[0] - 1
+    for i in range(0, last + 1, 2):
+        x, y = np.float64(points[i, 0]), np.float64(points[i, 1])
+        p, q = np.float64(points[min(i + 1, last), 0]), np.float64(points[min(i + 1, last), 1])
+        x0, x1 = x if x < x0 else x0, x if x > x1 else x1
+        y0, y1 = y if y < y0 else y0, y if y > y1 else y1
+        p0, p1 = p if p < p0 else p0, p if p > p1 else p1
+        q0, q1 = q if q < q0 else q0, q if q > q1 else q1
+    return min(x0, p0), min(y0, q0), max(x1, p1), max(y1, q1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -84,9 +90,9 @@ def _frame(points, spans):
     for i in range(spans.shape[0]):
         frame[0], frame[1] = min(frame[0], spans[i, 0]), min(frame[1], spans[i, 1])
         frame[2], frame[3] = max(frame[2], spans[i, 2]), max(frame[3], spans[i, 3])
-    (low_x, high_x), (low_y, high_y) = _bounds(points, 0), _bounds(points, 1)
-    frame[0], frame[1] = max(frame[0], low_x), max(frame[1], low_y)
-    frame[2], frame[3] = min(frame[2], high_x), min(frame[3], high_y)
+    bounds = _bounds(points)
+    frame[0], frame[1] = max(frame[0], bounds[0]), max(frame[1], bounds[1])
+    frame[2], frame[3] = min(frame[2], bounds[2]), min(frame[3], bounds[3])
     return frame
 
 

@@ -6,8 +6,10 @@ parallel call (every DataLoader worker), and its fallback layer ends one that ca
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import torch
 
@@ -27,8 +29,20 @@ def run_in_ranges(kernel: Callable[[int, int], object], count: int, least: int) 
         kernel(0, count)
         return
     edges = [count * k // parts for k in range(parts + 1)]
-    with ThreadPoolExecutor(parts - 1) as pool:
-        others = [pool.submit(kernel, edges[k], edges[k + 1]) for k in range(1, parts)]
+    pool = _pool(os.getpid(), parts - 1)
+    others = [pool.submit(kernel, edges[k], edges[k + 1]) for k in range(1, parts)]
+    try:
         kernel(edges[0], edges[1])
-        for other in others:
-            other.result()
+    finally:
+        wait(others)  # they write to the caller's arrays
+    for other in others:
+        other.result()
+
+
+@functools.lru_cache(maxsize=4)
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads that wait for the next call: to start one takes as long as a small kernel.
+
+    By process, since a child of fork has none of its parent's threads.
+    """
+    return ThreadPoolExecutor(threads, thread_name_prefix="bev3d")

@@ -68,3 +68,42 @@ KERNEL void splat_gaussians(scalar_t* __restrict__ planes, const i64* __restrict
         }
     }
 }
+
+// First and one past the last cell within reach of the centre, the object's own among them.
+HD void span_of(double centre, double reach, i64 own, i64 size, i64& first, i64& end) {
+    first = (i64)min_of(max_of(-floor(reach - centre), 0.0), (double)own);
+    end = (i64)max_of(min_of(floor(centre + reach), (double)size - 1.0), (double)own) + 1;
+}
+
+// planes as above, raised to one elliptical Gaussian for each object. shapes (count, 6): column and row of the centre,
+// radii along the heading and across it, its cosine and sine. stretch: what a column and a row are worth in the unit of
+// the radii. All in double, as on the CPU: what lies on the rim is in or out alike.
+KERNEL void splat_ellipses(scalar_t* __restrict__ planes, const i64* __restrict__ plane_index,
+                           const i64* __restrict__ cells_xy, const double* __restrict__ shapes, i64 count,
+                           i64 count_planes, i64 rows, i64 columns, double stretch_x, double stretch_y) {
+    for (i64 i = blockIdx.x; i < count; i += gridDim.x) {
+        const i64 plane = plane_index[i], own_u = cells_xy[2 * i], own_v = cells_xy[2 * i + 1];
+        const double *shape = shapes + 6 * i, centre_u = shape[0], centre_v = shape[1], c = shape[4], s = shape[5];
+        const bool inside = plane >= 0 && plane < count_planes && own_u >= 0 && own_u < columns && own_v >= 0 &&
+                            own_v < rows;
+        if (!inside || !(shape[2] >= 0.0 && shape[3] >= 0.0)) continue;
+        const double end_u = shape[2] + 0.5, end_v = shape[3] + 0.5;
+        const double by_u = 2.0 * (end_u / 3.0) * (end_u / 3.0), by_v = 2.0 * (end_v / 3.0) * (end_v / 3.0);
+        // a little wide: the exact test is below
+        const double reach_x = (end_u * fabs(c) + end_v * fabs(s)) / stretch_x * (1.0 + 1e-9);
+        const double reach_y = (end_u * fabs(s) + end_v * fabs(c)) / stretch_y * (1.0 + 1e-9);
+        i64 left, right, top, bottom;
+        span_of(centre_u, reach_x, own_u, columns, left, right);
+        span_of(centre_v, reach_y, own_v, rows, top, bottom);
+        const i64 width = right - left;
+        for (i64 k = threadIdx.x; k < width * (bottom - top); k += blockDim.x) {
+            const i64 row = top + k / width, column = left + k % width;
+            const double dx = ((double)column - centre_u) * stretch_x, dy = ((double)row - centre_v) * stretch_y;
+            const double u = dx * c + dy * s, v = dy * c - dx * s;
+            const bool own = column == own_u && row == own_v;
+            if (!own && !(fabs(u) <= end_u && fabs(v) <= end_v)) continue;
+            const double value = own ? 1.0 : exp(-(u * u / by_u + v * v / by_v));
+            raise_to(planes + (plane * rows + row) * columns + column, (real_t)value);
+        }
+    }
+}

@@ -9,6 +9,7 @@ from bev3d_ops.cuda._launch import Launch
 __all__ = [
     "aligned_overlap",
     "aligned_overlap_with_gradient",
+    "batched_pairwise_overlap",
     "matched_overlap",
     "matched_overlap_with_gradient",
     "pairwise_overlap",
@@ -37,6 +38,18 @@ def pairwise_overlap(launch: Launch, a: Tensor, b: Tensor, kind: int) -> Tensor:
         block=_BLOCK,
         blocks=min(blocks, 2**31 - 1),
     )
+    return value
+
+
+def batched_pairwise_overlap(launch: Launch, a: Tensor, b: Tensor, offsets: Tensor, total: int, kind: int) -> Tensor:
+    """Matrices of all samples, (total,); see :func:`bev3d_ops.registered.batched_pairwise_overlap`."""
+    a, b, offsets = _prepared(a), _prepared(b).to(a.dtype), offsets.contiguous()
+    value, samples = a.new_empty(total), offsets.shape[1] - 1
+    # enough blocks for whole tiles; one more for the rest of each sample
+    blocks = min(total // (_TILE_ROWS * _BLOCK) + samples, 2**31 - 1)
+    sizes = (samples, total, len(a), len(b), a.shape[1], b.shape[1])
+    kernel = "overlap_pairwise.batched_pairwise_overlap"
+    launch(kernel, a.dtype, total, a, b, offsets, value, *sizes, kind, block=_BLOCK, blocks=blocks)
     return value
 
 

@@ -67,19 +67,22 @@ class Encoded(NamedTuple):
 def empty_slots(tasks: int, samples: int, max_objects: int, boxes: int) -> Encoded:
     """All slots free: indices 0 (so that gathering is legal), box index -1, mask false, regression 0."""
     shape = (tasks, samples, max_objects)
+    indices, pairs = np.zeros((3, *shape), np.int64), np.zeros((3, *shape, 2), np.float32)
+    indices[2] = -1
+    column, row = np.zeros((2, boxes), np.int64)
     return Encoded(
-        cell_index=np.zeros(shape, np.int64),
-        class_index=np.zeros(shape, np.int64),
-        box_index=np.full(shape, -1, np.int64),
+        cell_index=indices[0],
+        class_index=indices[1],
+        box_index=indices[2],
         mask=np.zeros(shape, np.bool_),
-        offset=np.zeros((*shape, 2), np.float32),
+        offset=pairs[0],
         height=np.zeros((*shape, 1), np.float32),
         log_size=np.zeros((*shape, 3), np.float32),
-        heading=np.zeros((*shape, 2), np.float32),
-        velocity=np.zeros((*shape, 2), np.float32),
+        heading=pairs[1],
+        velocity=pairs[2],
         reason=np.full(boxes, KEPT, np.int8),
-        column=np.zeros(boxes, np.int64),
-        row=np.zeros(boxes, np.int64),
+        column=column,
+        row=row,
     )
 
 
@@ -186,6 +189,8 @@ def check_objects(planes: Tensor, plane_index: Tensor, cells_xy: Tensor, radii: 
     count = radii.numel()
     if planes.ndim != 3:
         raise ValueError(f"planes: expected shape (P, H, W), got {tuple(planes.shape)}")
+    if radii.ndim != 1:
+        raise ValueError(f"radii: expected shape (N,), got {tuple(radii.shape)}")
     for name, value, shape in (("plane_index", plane_index, (count,)), ("cells_xy", cells_xy, (count, 2))):
         if tuple(value.shape) != shape:
             raise ValueError(f"{name}: expected shape {shape}, as radii, got {tuple(value.shape)}")

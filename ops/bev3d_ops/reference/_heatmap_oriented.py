@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Ellipses", "splat_ellipses"]
+__all__ = ["Ellipses", "check_ellipses", "shapes_of", "splat_ellipses"]
 
 
 class Ellipses(NamedTuple):
@@ -19,7 +19,7 @@ class Ellipses(NamedTuple):
         plane: (N,) int64, its plane; one that is none draws nothing.
         column, row: (N,) int64, its own cell; one outside the map draws nothing.
         centre: (N, 2) float64, column and row about which the Gaussian lies; the middle of a cell is a whole number.
-        radii: (N, 2) int64, along the heading and across it; one below 0 draws nothing.
+        radii: (N, 2) whole numbers, along the heading and across it; one below 0 draws nothing.
         direction: (N, 2) float64, cosine and sine of the heading.
         stretch: what a step of a column and one of a row are worth, in the unit of the radii.
     """
@@ -28,7 +28,7 @@ class Ellipses(NamedTuple):
     column: NDArray[np.int64]
     row: NDArray[np.int64]
     centre: NDArray[np.float64]
-    radii: NDArray[np.int64]
+    radii: NDArray[np.int64] | NDArray[np.float64]
     direction: NDArray[np.float64]
     stretch: tuple[float, float]
 
@@ -56,3 +56,22 @@ def splat_ellipses(planes: Tensor, ellipses: Ellipses) -> None:
         gaussian[(u.abs() > along + 0.5) | (v.abs() > across + 0.5)] = 0
         gaussian[row, column] = 1
         torch.maximum(planes[plane], gaussian.to(planes.dtype), out=planes[plane])
+
+
+def shapes_of(ellipses: Ellipses) -> NDArray[np.float64]:
+    """(N, 6) float64: centre, radii and direction side by side, as the registered operation takes them."""
+    return np.concatenate([ellipses.centre, ellipses.radii, ellipses.direction], axis=1, dtype=np.float64)
+
+
+def check_ellipses(plane_index: Tensor, cells_xy: Tensor, shapes: Tensor, stretch_x: float, stretch_y: float) -> None:
+    """Raise unless shapes, types and the device are those of the registered ``splat_ellipses``."""
+    if shapes.ndim != 2 or shapes.shape[1] != 6 or shapes.dtype != torch.float64:
+        raise ValueError(f"shapes: expected (N, 6) float64, got {tuple(shapes.shape)} {shapes.dtype}")
+    count = shapes.shape[0]
+    for name, value, shape in (("plane_index", plane_index, (count,)), ("cells_xy", cells_xy, (count, 2))):
+        if tuple(value.shape) != shape or value.dtype != torch.int64:
+            raise ValueError(f"{name}: expected {shape} int64, as shapes, got {tuple(value.shape)} {value.dtype}")
+        if value.device != shapes.device:
+            raise ValueError(f"{name}: expected the device of shapes ({shapes.device}), got {value.device}")
+    if not (stretch_x > 0 and stretch_y > 0):
+        raise ValueError(f"stretch_x, stretch_y: expected numbers > 0, got {stretch_x} and {stretch_y}")

@@ -26,6 +26,7 @@ __all__ = [
     "aligned_iou_3d",
     "aligned_iou_bev",
     "aligned_overlap",
+    "batched_pairwise_overlap",
     "clean_boxes",
     "common_height",
     "matched_overlap",
@@ -58,6 +59,15 @@ def aligned_overlap(a: Tensor, b: Tensor, kind: int) -> Tensor:
     else:
         value = iou + _boxed_terms(a, b, iou, union, kind, enclosing_extents(a, b)[:dims])
     return torch.where(known, value, zero - 1)
+
+
+def batched_pairwise_overlap(a: Tensor, b: Tensor, offsets: Tensor, kind: int) -> Tensor:
+    """(sum of N_s * M_s,) float64: each sample's matrix, flat, one behind the other; offsets (2, B + 1)."""
+    (of_a, of_b), parts = offsets.tolist(), [torch.empty(0, dtype=torch.float64, device=a.device)]
+    for s in range(len(of_a) - 1):
+        one, other = a[of_a[s] : of_a[s + 1]], b[of_b[s] : of_b[s + 1]]
+        parts.append(aligned_overlap(one[:, None], other[None], kind).flatten())
+    return torch.cat(parts)
 
 
 def matched_overlap(a: Tensor, b: Tensor, index_a: Tensor, index_b: Tensor, kind: int) -> Tensor:

@@ -12,9 +12,23 @@ from bev3d_ops._arrays import kernel_arrays
 from bev3d_ops.cpu import _gather as cpu
 from bev3d_ops.cuda import _gather as cuda
 from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
 
 __all__ = ["gather_cells", "scatter_cells"]
+
+
+def _check_gather(maps: Tensor, cell_index: Tensor) -> None:
+    expect("maps", maps, "(B, C, cells)", None, None, None)
+    expect("cell_index", cell_index, f"({maps.shape[0]}, M)", maps.shape[0], None, dtype=torch.int64, beside=maps)
+
+
+def _check_scatter(grad: Tensor, cell_index: Tensor, cells: int) -> None:
+    expect("grad", grad, "(B, M, C)", None, None, None)
+    form = f"{tuple(grad.shape[:2])}, as grad"
+    expect("cell_index", cell_index, form, *grad.shape[:2], dtype=torch.int64, beside=grad)
+    if cells < 0:
+        raise ValueError(f"cells: expected a number >= 0, got {cells}")
 
 
 def _gather_cpu(maps: Tensor, cell_index: Tensor) -> Tensor:
@@ -55,6 +69,7 @@ gather_cells = register(
     fake=_gather_fake,
     setup=_keep_index,
     backward=_gather_backward,
+    check=_check_gather,
 )
 """maps (B, C, cells) at cell_index (B, M) int64 -> (B, M, C); 0 where the index is outside the map."""
 
@@ -65,5 +80,6 @@ scatter_cells = register(
     fake=_scatter_fake,
     setup=_keep_index,
     backward=_scatter_backward,
+    check=_check_scatter,
 )
 """Sums of grad (B, M, C) at cell_index (B, M) int64 -> (B, C, cells), in the order of the objects."""

@@ -1,4 +1,4 @@
-"""``bev3d::splat_gaussians`` and ``bev3d::splat_gaussians_``: Gaussians of the objects of a batch on its heatmaps."""
+"""``bev3d::splat_gaussians``, in place too, and ``bev3d::splat_ellipses``: Gaussians of a batch on its maps."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import torch
 from torch import Tensor
 
 from bev3d_ops.cpu import _heatmap as cpu
+from bev3d_ops.cpu import _heatmap_oriented as cpu_oriented
+from bev3d_ops.cpu._memory import zeros
 from bev3d_ops.cuda import _heatmap as cuda
 from bev3d_ops.cuda._launch import cuda_launch
 from bev3d_ops.reference import _heatmap as reference
 from bev3d_ops.reference._heatmap import check_objects
+from bev3d_ops.reference._heatmap_oriented import Ellipses, check_ellipses
 from bev3d_ops.registered._library import register
 
-__all__ = ["splat_gaussians", "splat_gaussians_"]
+__all__ = ["splat_ellipses", "splat_gaussians", "splat_gaussians_"]
 
 
 def _splat_cpu(plane_index: Tensor, cells_xy: Tensor, radii: Tensor, planes: int, rows: int, columns: int) -> Tensor:
-    out = torch.from_numpy(np.zeros((planes, rows, columns), np.float32))  # no thread pool, as forked workers need
+    out = torch.from_numpy(zeros((planes, rows, columns), np.float32))  # no thread pool, as forked workers need
     _splat_in_place_cpu(out, plane_index, cells_xy, radii)
     return out
 
@@ -44,6 +47,40 @@ def _splat_in_place_fake(planes: Tensor, plane_index: Tensor, cells_xy: Tensor, 
     return None
 
 
+def _ellipses_cpu(
+    plane_index: Tensor,
+    cells_xy: Tensor,
+    shapes: Tensor,
+    stretch_x: float,
+    stretch_y: float,
+    planes: int,
+    rows: int,
+    columns: int,
+) -> Tensor:
+    check_ellipses(plane_index, cells_xy, shapes, stretch_x, stretch_y)
+    out = zeros((planes, rows, columns), np.float32)
+    table = shapes.detach().contiguous().numpy()
+    column, row = cells_xy.t().contiguous().numpy()
+    centre, radii, direction = (np.ascontiguousarray(table[:, k : k + 2]) for k in (0, 2, 4))
+    own = plane_index.contiguous().numpy(), column, row
+    ellipses = Ellipses(*own, centre, radii, direction, (stretch_x, stretch_y))
+    cpu_oriented.splat_ellipses(out, ellipses)
+    return torch.from_numpy(out)
+
+
+def _ellipses_fake(
+    plane_index: Tensor,
+    cells_xy: Tensor,
+    shapes: Tensor,
+    stretch_x: float,
+    stretch_y: float,
+    planes: int,
+    rows: int,
+    columns: int,
+) -> Tensor:
+    return plane_index.new_empty((planes, rows, columns), dtype=torch.float32)
+
+
 splat_gaussians = register(
     "splat_gaussians(Tensor plane_index, Tensor cells_xy, Tensor radii, SymInt planes, SymInt rows, SymInt columns)"
     " -> Tensor",
@@ -64,3 +101,16 @@ splat_gaussians_ = register(
     fake=_splat_in_place_fake,
 )
 """Raise planes (P, H, W), any floating dtype and strides, in place to the maximum of itself and the Gaussians."""
+
+splat_ellipses = register(
+    "splat_ellipses(Tensor plane_index, Tensor cells_xy, Tensor shapes, float stretch_x, float stretch_y,"
+    " SymInt planes, SymInt rows, SymInt columns) -> Tensor",
+    cpu=_ellipses_cpu,
+    cuda=partial(cuda.splat_ellipses, cuda_launch),
+    fake=_ellipses_fake,
+)
+"""As ``splat_gaussians`` with elliptical Gaussians along a heading, about any centre.
+
+shapes (N, 6) float64: column and row of the centre, radii along the heading and across it, its cosine and sine; as in
+``bev3d_ops.reference._heatmap_oriented``. stretch_x, stretch_y: what a column and a row are worth in the radii's unit.
+"""

@@ -22,6 +22,7 @@ def register(
     fake: Callable[..., Any],
     setup: Callable[[Any, tuple[Any, ...], Any], None] | None = None,
     backward: Callable[..., Any] | None = None,
+    check: Callable[..., None] | None = None,
 ) -> Any:
     """Define ``bev3d::<schema>`` and return it, callable.
 
@@ -33,7 +34,10 @@ def register(
         setup: ``(ctx, inputs, output)``, keeps what the gradient needs.
         backward: ``(ctx, *cotangents)`` -> one gradient or None for each argument; of operations that are registered
             or torch's own. Once differentiable: a second derivative raises.
+        check: called with the arguments before any of the first three; raises where they do not fit.
     """
+    if check is not None:
+        cpu, cuda, fake = (_checked(check, run) for run in (cpu, cuda, fake))
     name = schema.split("(", 1)[0]
     _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     _LIBRARY.impl(name, cpu, "CPU")
@@ -43,6 +47,14 @@ def register(
         once = _once_differentiable(name, backward)
         torch.library.register_autograd(f"bev3d::{name}", once, setup_context=setup, lib=_LIBRARY)
     return getattr(torch.ops.bev3d, name).default
+
+
+def _checked(check: Callable[..., None], run: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(*args: Any) -> Any:
+        check(*args)
+        return run(*args)
+
+    return checked
 
 
 def _once_differentiable(name: str, backward: Callable[..., Any]) -> Callable[..., Any]:

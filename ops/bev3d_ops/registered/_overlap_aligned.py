@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -15,10 +16,17 @@ from bev3d_ops.cpu import _overlap_aligned as cpu_aligned
 from bev3d_ops.cpu import _overlap_matched as cpu_matched
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
 from bev3d_ops.registered._scatter import scatter_sum
 
-__all__ = ["overlap_aligned", "overlap_aligned_with_gradient", "overlap_matched", "overlap_matched_with_gradient"]
+__all__ = [
+    "overlap_aligned",
+    "overlap_aligned_with_gradient",
+    "overlap_matched",
+    "overlap_matched_with_gradient",
+    "scale_rows",
+]
 
 _Three = tuple[Tensor, Tensor, Tensor]
 
@@ -113,38 +121,66 @@ def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: _Three) -> None:
     ctx.like = [(value.shape, value.dtype) for value in (a, b)]
 
 
-def _times(grad: Tensor, rows: Tensor, shape: Any, dtype: torch.dtype) -> Tensor:
-    """The cotangents times the rows of derivatives; columns from the eighth on have none."""
-    result = grad[:, None] * rows
-    return (result if shape[1] == 7 else pad(result, (0, shape[1] - 7))).to(dtype)
+def _check_scaled(factors: Tensor, rows: list[Tensor]) -> None:
+    expect("factors", factors, "(N,)", None)
+    for row in rows:
+        expect("rows", row, f"({factors.shape[0]}, 7)", factors.shape[0], 7, dtype=factors.dtype, beside=factors)
+
+
+def _plain(*values: Tensor) -> list[np.ndarray]:
+    return [value.detach().contiguous().numpy() for value in values]
+
+
+def _scale_cpu(factors: Tensor, rows: list[Tensor]) -> list[Tensor]:
+    if factors.dtype not in (torch.float32, torch.float64):
+        return _scale_plain(factors, rows)
+    (array,) = _plain(factors)
+    arrays = cpu_aligned.scale_rows(array, _plain(*rows))
+    return [torch.from_numpy(array) for array in arrays]
+
+
+def _scale_plain(factors: Tensor, rows: list[Tensor]) -> list[Tensor]:
+    return [factors[:, None] * row for row in rows]
+
+
+def _scale_fake(factors: Tensor, rows: list[Tensor]) -> list[Tensor]:
+    return [row.new_empty(row.shape) for row in rows]
+
+
+def _fitted(rows: Tensor, shape: Any, dtype: torch.dtype) -> Tensor:
+    """Columns from the eighth on have no derivative."""
+    return (rows if shape[1] == 7 else pad(rows, (0, shape[1] - 7))).to(dtype)
 
 
 def _aligned_saved_backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    wanted = zip(ctx.saved_tensors, ctx.like, ctx.needs_input_grad, strict=False)
-    return (*(_times(grad, rows, *like) if needed else None for rows, like, needed in wanted), None)
+    needed = ctx.needs_input_grad[:2]
+    scaled = iter(scale_rows(grad, [rows for rows, wanted in zip(ctx.saved_tensors, needed, strict=False) if wanted]))
+    return (
+        *(_fitted(next(scaled), *like) if wanted else None for like, wanted in zip(ctx.like, needed, strict=True)),
+        None,
+    )
 
 
 def _matched_saved_backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
     rows_a, rows_b, *indices = ctx.saved_tensors
     grads: list[Tensor | None] = []
-    for rows, index, (shape, dtype), needed in zip(
-        (rows_a, rows_b), indices, ctx.like, ctx.needs_input_grad, strict=False
-    ):
+    for rows, index, like, needed in zip((rows_a, rows_b), indices, ctx.like, ctx.needs_input_grad, strict=False):
         if not needed:
             grads.append(None)
             continue
-        index = torch.where((index >= 0) & (index < shape[0]), index, -1)
+        count = like[0][0]
+        index = torch.where((index >= 0) & (index < count), index, -1)
         # a few pairs may share a box: in their order, so that every run sums alike
-        summed, _ = scatter_sum(_times(grad, rows, rows.shape, rows.dtype), index, shape[0])
-        grads.append((summed if shape[1] == 7 else pad(summed, (0, shape[1] - 7))).to(dtype))
+        summed, _ = scatter_sum(scale_rows(grad, [rows])[0], index, count)
+        grads.append(_fitted(summed, *like))
     return (*grads, None, None, None)
 
 
 def _aligned_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     a, b = ctx.saved_tensors
     _, *rows = overlap_aligned_with_gradient(a, b, ctx.kind)
-    wanted = zip(rows, (a, b), ctx.needs_input_grad, strict=False)
-    return (*(_times(grad, r, v.shape, v.dtype) if needed else None for r, v, needed in wanted), None)
+    again = _Saved(rows, [(v.shape, v.dtype) for v in (a, b)], ctx.needs_input_grad)
+    return _aligned_saved_backward(again, grad)
 
 
 def _matched_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -160,6 +196,15 @@ class _Saved:
     def __init__(self, saved_tensors: Any, like: Any, needs_input_grad: Any) -> None:
         self.saved_tensors, self.like, self.needs_input_grad = saved_tensors, like, needs_input_grad
 
+
+scale_rows = register(
+    "overlap_scale_rows(Tensor factors, Tensor[] rows) -> Tensor[]",
+    cpu=_scale_cpu,
+    cuda=_scale_plain,
+    fake=_scale_fake,
+    check=_check_scaled,
+)
+"""Row i of each of ``rows`` (N, 7) times ``factors[i]`` (N,), all of one dtype: the way back through saved rows."""
 
 overlap_aligned = register(
     "overlap_aligned(Tensor a, Tensor b, int kind) -> Tensor",

@@ -14,6 +14,7 @@ from bev3d_ops._arrays import kernel_arrays
 from bev3d_ops.cpu import _points as cpu
 from bev3d_ops.cuda import _points as cuda
 from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
 
 __all__ = ["count_points_in_boxes", "points_in_boxes", "points_in_boxes_mask", "points_in_boxes_pairs"]
@@ -21,6 +22,19 @@ __all__ = ["count_points_in_boxes", "points_in_boxes", "points_in_boxes_mask", "
 _ARGUMENTS = "(Tensor points, Tensor boxes, Tensor? point_batch, Tensor? box_batch) -> Tensor"
 
 Samples = Tensor | None
+
+
+def _check(points: Tensor, boxes: Tensor, point_batch: Samples, box_batch: Samples) -> None:
+    expect("points", points, "(P, >= 3)", None, 3, wider=True)
+    expect("boxes", boxes, "(N, >= 7)", None, 7, wider=True, beside=points)
+    if (point_batch is None) != (box_batch is None):
+        raise ValueError(
+            f"{'point' if point_batch is None else 'box'}_batch: expected a tensor, as the other, got None"
+        )
+    if point_batch is None or box_batch is None:
+        return
+    for name, value, of in (("point_batch", point_batch, points), ("box_batch", box_batch, boxes)):
+        expect(name, value, f"({of.shape[0]},)", of.shape[0], dtype=torch.int64, beside=points)
 
 
 def _on_cpu(kernel: Callable[..., np.ndarray]) -> Callable[..., Tensor]:
@@ -55,6 +69,7 @@ def _register(name: str, fake: Callable[..., Tensor]) -> Any:
         cpu=_on_cpu(getattr(cpu, name)),
         cuda=partial(getattr(cuda, name), cuda_launch),
         fake=fake,
+        check=_check,
     )
 
 

@@ -12,9 +12,25 @@ from bev3d_ops._arrays import kernel_arrays
 from bev3d_ops.cpu import _scatter as cpu
 from bev3d_ops.cuda import _scatter as cuda
 from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
 
 __all__ = ["gather_rows", "scatter_max", "scatter_sum", "spread_max"]
+
+
+def _check_scatter(features: Tensor, index: Tensor, count: int) -> None:
+    expect("features", features, "(P, C)", None, None)
+    expect("index", index, f"({features.shape[0]},)", features.shape[0], dtype=torch.int64, beside=features)
+
+
+def _check_gather(values: Tensor, index: Tensor) -> None:
+    expect("values", values, "(V, C)", None, None)
+    expect("index", index, "(P,)", None, dtype=torch.int64, beside=values)
+
+
+def _check_spread(grad: Tensor, source: Tensor, rows: int) -> None:
+    expect("grad", grad, "(V, C)", None, None)
+    expect("source", source, f"{tuple(grad.shape)}, as grad", *grad.shape, dtype=torch.int32, beside=grad)
 
 
 def _sum_cpu(features: Tensor, index: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -78,6 +94,7 @@ scatter_sum = register(
     fake=_sum_fake,
     setup=_keep_index,
     backward=_sum_backward,
+    check=_check_scatter,
 )
 """Sums (count, C) of features (P, C) by index (P,) int64, in their order, and the rows in each (count,) int64.
 
@@ -91,6 +108,7 @@ scatter_max = register(
     fake=_max_fake,
     setup=_keep_source,
     backward=_max_backward,
+    check=_check_scatter,
 )
 """Maxima (count, C), 0 where a segment is empty, and the first row that has each (count, C) int32, or -1."""
 
@@ -101,6 +119,7 @@ gather_rows = register(
     fake=lambda values, index: values.new_empty((index.shape[0], values.shape[1])),
     setup=_keep_index,
     backward=_gather_backward,
+    check=_check_gather,
 )
 """Rows of values (V, C) at index (P,) int64 -> (P, C); 0 where there is no such row."""
 
@@ -109,5 +128,6 @@ spread_max = register(
     cpu=_spread_cpu,
     cuda=partial(cuda.spread_max, cuda_launch),
     fake=lambda grad, source, rows: grad.new_empty((rows, grad.shape[1])),
+    check=_check_spread,
 )
 """grad (V, C) at the rows that ``scatter_max`` names -> (rows, C), 0 elsewhere."""

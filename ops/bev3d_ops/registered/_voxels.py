@@ -19,6 +19,7 @@ from bev3d_ops.cpu import _hard_voxels as hard_cpu
 from bev3d_ops.cpu import _voxels as cpu
 from bev3d_ops.cuda import _voxels as cuda
 from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
 
 __all__ = [
@@ -76,6 +77,23 @@ def _hard_fixed_fake(
     return _hard_shapes(points, samples, batch_size * max_voxels, max_points)
 
 
+def _check(points: Tensor, samples: Tensor | None, *_: Any) -> None:
+    expect("points", points, "(P, >= 3)", None, 3, wider=True)
+    if samples is not None:
+        expect("samples", samples, f"({points.shape[0]},)", points.shape[0], dtype=torch.int64, beside=points)
+
+
+def _check_group(points: Tensor, slots: Tensor) -> None:
+    expect("points", points, "(P, C)", None, None)
+    expect("slots", slots, "(V, M)", None, None, dtype=torch.int64, beside=points)
+
+
+def _check_ungroup(grad: Tensor, slots: Tensor, points: int) -> None:
+    expect("grad", grad, "(V, M, C)", None, None, None)
+    form = f"{tuple(grad.shape[:2])}, as grad"
+    expect("slots", slots, form, *grad.shape[:2], dtype=torch.int64, beside=grad)
+
+
 def _group_cpu(points: Tensor, slots: Tensor) -> Tensor:
     (array,) = kernel_arrays(points)
     return torch.from_numpy(hard_cpu.group_points(array, slots.contiguous().numpy())).to(points.dtype)
@@ -96,6 +114,7 @@ dynamic_voxelize = register(
     cpu=_on_cpu(cpu.dynamic_voxelize),
     cuda=partial(cuda.dynamic_voxelize, cuda_launch),
     fake=_dynamic_fake,
+    check=_check,
 )
 """Cells (V, 3 or 4), voxel of each point (P,), starts (V + 1,) and order (n,): see bev3d.points.dynamic_voxelize."""
 
@@ -104,6 +123,7 @@ dynamic_voxelize_fixed = register(
     cpu=_on_cpu(cpu.dynamic_voxelize_fixed),
     cuda=partial(cuda.dynamic_voxelize_fixed, cuda_launch),
     fake=_dynamic_fixed_fake,
+    check=_check,
 )
 """As ``dynamic_voxelize``, padded to P voxels, and (2,): V and n. Past the end: cells and order -1, starts n."""
 
@@ -112,6 +132,7 @@ hard_voxels = register(
     cpu=_on_cpu(hard_cpu.hard_voxels),
     cuda=partial(cuda.hard_voxels, cuda_launch),
     fake=_hard_fake,
+    check=_check,
 )
 """Slots (V, max_points) of point indices or -1, cells (V, 3 or 4), points of each voxel (V,), voxel of each point
 (P,) or -1, and (2,): points and voxels left out. See bev3d.points.voxelize."""
@@ -121,6 +142,7 @@ hard_voxels_fixed = register(
     cpu=_on_cpu(hard_cpu.hard_voxels),
     cuda=partial(cuda.hard_voxels_fixed, cuda_launch),
     fake=_hard_fixed_fake,
+    check=_check,
 )
 """As ``hard_voxels`` for the samples below ``batch_size``, in ``batch_size * max_voxels`` rows, the last ones empty."""
 
@@ -129,6 +151,7 @@ ungroup_points = register(
     cpu=_ungroup_cpu,
     cuda=partial(cuda.ungroup_points, cuda_launch),
     fake=lambda grad, slots, points: grad.new_empty((points, grad.shape[2])),
+    check=_check_ungroup,
 )
 """grad (V, M, C) at slots (V, M), of which no two name one point -> (points, C)."""
 
@@ -138,6 +161,7 @@ group_points = register(
     cuda=partial(cuda.group_points, cuda_launch),
     fake=lambda points, slots: points.new_empty((*slots.shape, points.shape[1])),
     setup=_keep_slots,
+    check=_check_group,
     backward=lambda ctx, grad: (ungroup_points(grad, ctx.saved_tensors[0], ctx.points), None),
 )
 """points (P, C) at slots (V, M), of which no two name one point -> (V, M, C); 0 where a slot names none."""

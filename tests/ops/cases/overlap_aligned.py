@@ -10,7 +10,7 @@ import torch
 from oracles.op_case import FLOATS, HALVES, OpCase
 from torch import Tensor
 
-from bev3d_ops._overlap_kinds import IOU_3D, KINDS
+from bev3d_ops._overlap_kinds import KINDS
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.reference import _overlap as reference
 from bev3d_ops.registered import _overlap_aligned as registered
@@ -50,11 +50,14 @@ def _matched(rng: torch.Generator, dtype: torch.dtype, *, kind: int) -> tuple[An
     return a, b, outside, partner, kind
 
 
+def _picked(boxes: Tensor, index: Tensor) -> Tensor:
+    """Rows of ``boxes``; for an index outside, what is no box."""
+    rows = torch.cat([boxes, boxes.new_full((1, boxes.shape[1]), NAN)])
+    return rows[torch.where((index >= 0) & (index < len(boxes)), index, len(boxes))]
+
+
 def _matched_reference(a: Tensor, b: Tensor, index_a: Tensor, index_b: Tensor, kind: int) -> Tensor:
-    inside = (index_a >= 0) & (index_a < len(a)) & (index_b >= 0) & (index_b < len(b))
-    one, other = (torch.where(inside, index, 0) for index in (index_a, index_b))
-    value = reference.matched_overlap(a, b, one, other, kind)
-    return torch.where(inside, value, 0.0 if kind <= IOU_3D else -1.0).to(a.dtype)
+    return _aligned_reference(_picked(a, index_a), _picked(b, index_b), kind)
 
 
 def _aligned_reference(a: Tensor, b: Tensor, kind: int) -> Tensor:
@@ -63,15 +66,12 @@ def _aligned_reference(a: Tensor, b: Tensor, kind: int) -> Tensor:
 
 def _with_gradients(a: Tensor, b: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
     """The reference's value, and its derivatives by the boxes of each pair."""
-    if len(rest) == 1:
-        pick_a, pick_b = torch.arange(len(a)), torch.arange(len(b))
-        value = _aligned_reference(a, b, *rest)
-    else:
-        inside = [(index >= 0) & (index < COUNT) for index in rest[:2]]
-        pick_a, pick_b = (torch.where(inside[0] & inside[1], index, 20) for index in rest[:2])
-        value = _matched_reference(a, b, *rest)
+    rows = (
+        (a, b) if len(rest) == 1 else tuple(_picked(boxes, index) for boxes, index in zip((a, b), rest, strict=False))
+    )
+    value = _aligned_reference(*rows, rest[-1])
     with torch.enable_grad():
-        one, other = (boxes.detach()[pick].clone().requires_grad_() for boxes, pick in ((a, pick_a), (b, pick_b)))
+        one, other = (boxes.detach().clone().requires_grad_() for boxes in rows)
         total = reference.aligned_overlap(one, other, rest[-1]).sum()
         grads = torch.autograd.grad(total, (one, other))
     return value, *(grad[:, :7].contiguous() for grad in grads)
@@ -128,3 +128,20 @@ CASES = [
         for kind in ("iou_3d", "giou_bev")
     ),
 ]
+
+
+def _factors_and_rows(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
+    factors, *rows = (torch.randn(COUNT, columns, generator=rng).to(dtype) for columns in (1, 7, 7))
+    return factors[:, 0], rows
+
+
+CASES.append(
+    OpCase(
+        "overlap_scale_rows",
+        registered.scale_rows,
+        _factors_and_rows,
+        reference=lambda factors, rows: [factors[:, None] * row for row in rows],
+        dtypes=FLOATS + HALVES,
+        tolerances=dict.fromkeys(FLOATS + HALVES, (0.0, 0.0)),
+    )
+)

@@ -12,7 +12,7 @@ from torch import Tensor
 from bev3d_ops._overlap_kinds import INTERSECTION_BEV, IOU_3D, IOU_BEV
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.reference import _overlap as reference
-from bev3d_ops.registered._overlap_pairwise import pairwise_overlap
+from bev3d_ops.registered._overlap_pairwise import batched_pairwise_overlap, pairwise_overlap
 
 NAN, INF = float("nan"), float("inf")
 
@@ -36,6 +36,24 @@ def _two_sets(rng: torch.Generator, dtype: torch.dtype, *, kind: int) -> tuple[A
 
 def _one_is_empty(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
     return torch.empty(0, 7, dtype=dtype), _boxes(rng, 9).to(dtype), IOU_BEV
+
+
+# samples without boxes of either set, the last one among them, and one that takes several tiles
+OFFSETS_A, OFFSETS_B = [0, 8, 8, 30, 33, 37, 37], [0, 9, 15, 15, 17, 150, 150]
+TOTAL = 8 * 9 + 3 * 2 + 4 * 133
+
+
+def _samples(rng: torch.Generator, dtype: torch.dtype, *, kind: int) -> tuple[Any, ...]:
+    a, b, _ = _two_sets(rng, dtype, kind=kind)
+    return a, b, torch.tensor([OFFSETS_A, OFFSETS_B]), TOTAL, kind
+
+
+def _no_sample(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
+    return torch.empty(0, 7, dtype=dtype), torch.empty(0, 9, dtype=dtype), torch.zeros(2, 1).long(), 0, IOU_BEV
+
+
+def _batched_reference(a: Tensor, b: Tensor, offsets: Tensor, total: int, kind: int) -> Tensor:
+    return reference.batched_pairwise_overlap(a, b, offsets, kind).to(a.dtype)
 
 
 def _reference(a: Tensor, b: Tensor, kind: int) -> Tensor:
@@ -69,5 +87,24 @@ CASES = [
         _one_is_empty,
         reference=_reference,
         host=cuda.pairwise_overlap,
+    ),
+    *(
+        OpCase(
+            f"batched_pairwise_overlap {name}",
+            batched_pairwise_overlap,
+            partial(_samples, kind=kind),
+            reference=_batched_reference,
+            host=cuda.batched_pairwise_overlap,
+            dtypes=FLOATS + HALVES,
+            tolerances=TOLERANCES,
+        )
+        for name, kind in (("intersection_bev", INTERSECTION_BEV), ("iou_bev", IOU_BEV), ("iou_3d", IOU_3D))
+    ),
+    OpCase(
+        "batched_pairwise_overlap of none",
+        batched_pairwise_overlap,
+        _no_sample,
+        reference=_batched_reference,
+        host=cuda.batched_pairwise_overlap,
     ),
 ]
