@@ -147,13 +147,17 @@ def voxelize(
     check_count("max_voxels", max_voxels, 1)
     tensors, limits = _prepare(points, range_m, voxel_size_m, batch_index)
     caps = (max_points_per_voxel, max_voxels)
-    if fixed_size:
-        results = ops.hard_voxels_fixed(*tensors, *limits, *caps, _samples(batch_index, batch_size))
-    else:
-        results = ops.hard_voxels(*tensors, *limits, *caps)
-    slots, coordinates, numbers, point_to_voxel, dropped = results
+    if fixed_size or tensors[0].is_cuda:
+        if fixed_size:
+            slots, *rest = ops.hard_voxels_fixed(*tensors, *limits, *caps, _samples(batch_index, batch_size))
+        else:
+            slots, *rest = ops.hard_voxels(*tensors, *limits, *caps)
+        filled = (ops.group_points(tensors[0], slots), *rest)
+    else:  # one walk over the points, which a GPU cannot make
+        voxels, coordinates, numbers, _, *rest = ops.hard_voxels_filled(*tensors, *limits, *caps)
+        filled = (voxels, coordinates, numbers, *rest)
+    voxels, coordinates, numbers, point_to_voxel, dropped = filled
     kept = (numbers > 0).sum()
-    voxels = ops.group_points(tensors[0], slots)
     given = (voxels, coordinates, numbers, point_to_voxel, kept, dropped[0], dropped[1])
     return Voxels(*(give_back(result, points) for result in given))
 
