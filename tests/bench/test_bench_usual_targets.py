@@ -1,4 +1,4 @@
-"""The published loops, restated, make the same targets as the generator: a race against something else shows nothing."""
+"""The published loops, restated, make the targets of the generator: a race against something else shows nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bev3d.bench.usual._published_targets import numpy_key_frame, torch_key_frame
+from bev3d.bench.usual._published_targets import collated, numpy_key_frame, torch_key_frame
 from bev3d.bench.usual._target_loop import key_frame_loop
 from bev3d.targets import HeatmapTargets
 
@@ -57,3 +57,15 @@ def test_a_loop_makes_the_generators_targets(loop: Callable[..., list[dict[str, 
         # the published loops sort a task's boxes by class
         order, other = np.lexsort(expected[:, [3, 0]].T), np.lexsort(found[:, [3, 0]].T)
         np.testing.assert_allclose(found[other], expected[order], rtol=1e-5, atol=2e-5)
+
+
+def test_collated_are_the_samples_one_behind_the_other() -> None:
+    boxes, labels = _frame()
+    frames = [numpy_key_frame(boxes.copy(), labels, *WHERE), numpy_key_frame(boxes[:9].copy(), labels[:9], *WHERE)]
+    made = collated(frames)
+    assert len(made) == len(TASKS)
+    for t, task in enumerate(made):
+        for name, value in task.items():
+            assert value.shape[0] == 2
+            for sample, frame in zip(value, frames, strict=True):
+                assert np.array_equal(sample.numpy(), frame[t][name])

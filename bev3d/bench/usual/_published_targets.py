@@ -1,8 +1,9 @@
 """The loops over objects that are published, restated: what they do for an object, in their order, in our own words.
 
 CenterPoint (``AssignLabel``) works on NumPy, mmdet3d (``CenterHead.get_targets_single``) on torch, number by number;
-that of OpenPCDet (``assign_target_of_single_head``) is close to the second. All pick the boxes of a task class by class,
-make a Gaussian anew for each object and write one row of regression targets at a time.
+that of OpenPCDet (``assign_target_of_single_head``) is close to the second. All pick a task's boxes class by class,
+make a Gaussian anew for each object and write one row of regression targets at a time. CenterPoint's arrays become
+tensors of a batch in its ``collate_kitti``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["numpy_key_frame", "torch_key_frame"]
+__all__ = ["collated", "numpy_key_frame", "torch_key_frame"]
 
 OVERLAP, LEAST_RADIUS, STRIDE = 0.1, 2, 4
 _SIZES, _YAW, _VELOCITY = slice(3, 6), 6, slice(7, 9)
@@ -119,6 +120,14 @@ def _numpy_task(
         parts = (centre - (whole[0], whole[1]), z, sizes, np.sin(yaw), np.cos(yaw), np.array(vx), np.array(vy))
         rows[k] = np.concatenate(parts, axis=None)
     return {"heatmap": heatmap, "cell_index": index, "class": category, "mask": mask, "regression": rows}
+
+
+def collated(frames: Sequence[list[dict[str, np.ndarray]]]) -> list[dict[str, Tensor]]:
+    """Tensors over the batch, task by task, of what :func:`numpy_key_frame` gave for each sample."""
+    return [
+        {name: torch.stack([torch.tensor(frame[t][name]) for frame in frames]) for name in task}
+        for t, task in enumerate(frames[0])
+    ]
 
 
 def torch_key_frame(
