@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-import torch
+from typing import Any, NamedTuple
 
 from bev3d.points._check import Array, as_index, as_tensors, check_count, check_points, give_back
 from bev3d_ops._voxel_grid import voxel_grid
@@ -164,7 +162,7 @@ def voxelize(
 
 def _prepare(
     points: Array, range_m: Sequence[float], voxel_size_m: Sequence[float], batch_index: Array | None
-) -> tuple[list[torch.Tensor | None], tuple[list[float], list[float]]]:
+) -> tuple[list[Any], tuple[list[float], list[float]]]:
     check_points("points", points)
     limits = _numbers("range_m", range_m), _numbers("voxel_size_m", voxel_size_m)
     voxel_grid(*limits)

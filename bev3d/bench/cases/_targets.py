@@ -84,11 +84,13 @@ def _key_frames(samples: int, small: bool) -> Case:
     frames = [_objects(each, half, seed) for seed in range(samples)]
     boxes, labels = [frame[0] for frame in frames], [frame[1] for frame in frames]
 
-    where = (_TASKS, (-half, -half), cell, side, slots)
+    where: dict[str, Any] = {
+        "tasks": _TASKS, "low": (-half, -half), "cell": cell, "side": side, "slots": slots,
+    }  # fmt: skip
     tensors = [(torch.from_numpy(b).float(), torch.from_numpy(c)) for b, c in frames]
 
     def loop() -> list[Any]:
-        return [key_frame_loop(*frame, *where) for frame in frames]
+        return [key_frame_loop(*frame, **where) for frame in frames]
 
     contestants = {
         "bev3d": ours(
@@ -96,15 +98,15 @@ def _key_frames(samples: int, small: bool) -> Case:
         ),
         "loop over tasks and objects": peer(loop, read=lambda made: [task["heatmap"].numpy() for task in made[0]]),
         "loop as CenterPoint has it, NumPy": peer(
-            lambda: [numpy_key_frame(*frame, *where) for frame in frames],
+            lambda: [numpy_key_frame(*frame, **where) for frame in frames],
             read=lambda made: [task["heatmap"] for task in made[0]],
         ),
         "the same, and its tensors": peer(
-            lambda: collated([numpy_key_frame(*frame, *where) for frame in frames]),
+            lambda: collated([numpy_key_frame(*frame, **where) for frame in frames]),
             read=lambda made: [task["heatmap"][0].numpy() for task in made],
         ),
         "loop as mmdet3d has it, torch": peer(
-            lambda: [torch_key_frame(*frame, *where) for frame in tensors],
+            lambda: [torch_key_frame(*frame, **where) for frame in tensors],
             read=lambda made: [task["heatmap"].numpy() for task in made[0]],
         ),
     }

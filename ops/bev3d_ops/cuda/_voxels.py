@@ -120,12 +120,14 @@ def hard_voxels_filled(
     max_voxels: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """See :func:`bev3d_ops.registered._voxels.hard_voxels_filled`. Waits once for the number of voxels."""
-    slots, cells, numbers, *rest = hard_voxels(launch, points, samples, range_m, voxel_size_m, max_points, max_voxels)
+    given = (points, samples, range_m, voxel_size_m, max_points, max_voxels)
+    slots, cells, numbers, point_to_voxel, dropped = hard_voxels(launch, *given)
     flat, count = slots.flatten(), len(points)
     places = flat.new_full((count + 1,), -1)
     # free slots write behind the end, so that none has to be counted
     places.scatter_(0, torch.where(flat >= 0, flat, count), torch.arange(len(flat), device=flat.device))
-    return group_points(launch, points, slots), cells, numbers, places[:count].clone(), *rest
+    voxels = group_points(launch, points, slots)
+    return voxels, cells, numbers, places[:count].clone(), point_to_voxel, dropped
 
 
 def hard_voxels_fixed(

@@ -13,12 +13,13 @@ from torch import Tensor
 from bev3d_ops.cpu import _rulebook as cpu
 from bev3d_ops.cuda import _rulebook as cuda
 from bev3d_ops.cuda._launch import cuda_launch
-from bev3d_ops.registered._expect import expect
+from bev3d_ops.registered._expect import expect, expect_below
 from bev3d_ops.registered._library import register
 
 __all__ = ["strided_pairs", "submanifold_pairs"]
 
 Pairs = tuple[Tensor, Tensor, Tensor]
+MOST_SITES = 2**31 - 1  # pairs are int32
 _INTEGERS = (torch.int32, torch.int64)
 
 
@@ -26,6 +27,7 @@ def _check(coordinates: Tensor, *_: object) -> None:
     if coordinates.dtype not in _INTEGERS:
         raise TypeError(f"coordinates: expected torch.int32 or torch.int64, got {coordinates.dtype}")
     expect("coordinates", coordinates, "(V, 4)", None, 4, dtype=coordinates.dtype)
+    expect_below("coordinates", coordinates, MOST_SITES)
 
 
 def _array(coordinates: Tensor) -> np.ndarray:

@@ -172,6 +172,15 @@ hard_voxels = register(
 """Slots (V, max_points) of point indices or -1, cells (V, 3 or 4), points of each voxel (V,), voxel of each point
 (P,) or -1, and (2,): points and voxels left out. See bev3d.points.voxelize."""
 
+take_slots = register(
+    "take_slots(Tensor grad, Tensor places) -> Tensor",
+    cpu=_take_slots_cpu,
+    cuda=_take_slots,
+    fake=lambda grad, places: grad.new_empty((places.shape[0], grad.shape[2])),
+    check=_check_take,
+)
+"""grad (V, M, C) at places (P,) row * M + place, 0 where there is no such slot -> (P, C)."""
+
 hard_voxels_filled = register(
     f"hard_voxels_filled({_ARGUMENTS}, SymInt max_points, SymInt max_voxels) -> {_SIX}",
     cpu=_filled_cpu,
@@ -192,15 +201,6 @@ hard_voxels_fixed = register(
     check=_check,
 )
 """As ``hard_voxels`` for the samples below ``batch_size``, in ``batch_size * max_voxels`` rows, the last ones empty."""
-
-take_slots = register(
-    "take_slots(Tensor grad, Tensor places) -> Tensor",
-    cpu=_take_slots_cpu,
-    cuda=_take_slots,
-    fake=lambda grad, places: grad.new_empty((places.shape[0], grad.shape[2])),
-    check=_check_take,
-)
-"""grad (V, M, C) at places (P,) row * M + place, 0 where there is no such slot -> (P, C)."""
 
 ungroup_points = register(
     "ungroup_points(Tensor grad, Tensor slots, SymInt points) -> Tensor",
