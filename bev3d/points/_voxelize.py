@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-import torch
+from typing import Any, NamedTuple
 
 from bev3d.points._check import Array, as_index, as_tensors, check_count, check_points, give_back
 from bev3d_ops._voxel_grid import voxel_grid
@@ -147,20 +145,24 @@ def voxelize(
     check_count("max_voxels", max_voxels, 1)
     tensors, limits = _prepare(points, range_m, voxel_size_m, batch_index)
     caps = (max_points_per_voxel, max_voxels)
-    if fixed_size:
-        results = ops.hard_voxels_fixed(*tensors, *limits, *caps, _samples(batch_index, batch_size))
-    else:
-        results = ops.hard_voxels(*tensors, *limits, *caps)
-    slots, coordinates, numbers, point_to_voxel, dropped = results
+    if fixed_size or tensors[0].is_cuda:
+        if fixed_size:
+            slots, *rest = ops.hard_voxels_fixed(*tensors, *limits, *caps, _samples(batch_index, batch_size))
+        else:
+            slots, *rest = ops.hard_voxels(*tensors, *limits, *caps)
+        filled = (ops.group_points(tensors[0], slots), *rest)
+    else:  # one walk over the points, which a GPU cannot make
+        voxels, coordinates, numbers, _, *rest = ops.hard_voxels_filled(*tensors, *limits, *caps)
+        filled = (voxels, coordinates, numbers, *rest)
+    voxels, coordinates, numbers, point_to_voxel, dropped = filled
     kept = (numbers > 0).sum()
-    voxels = ops.group_points(tensors[0], slots)
     given = (voxels, coordinates, numbers, point_to_voxel, kept, dropped[0], dropped[1])
     return Voxels(*(give_back(result, points) for result in given))
 
 
 def _prepare(
     points: Array, range_m: Sequence[float], voxel_size_m: Sequence[float], batch_index: Array | None
-) -> tuple[list[torch.Tensor | None], tuple[list[float], list[float]]]:
+) -> tuple[list[Any], tuple[list[float], list[float]]]:
     check_points("points", points)
     limits = _numbers("range_m", range_m), _numbers("voxel_size_m", voxel_size_m)
     voxel_grid(*limits)

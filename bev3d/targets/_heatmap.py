@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import NoReturn
+from itertools import accumulate, pairwise
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ __all__ = ["HeatmapTargets"]
 
 Array = np.ndarray | Tensor
 _RULES = {"cornernet": cpu.CORNERNET, "legacy": cpu.LEGACY, "sqrt_area": cpu.SQRT_AREA}
-_SLOTS = ("cell_index", "class_index", "box_index", "mask", *REGRESSION_SIZES)
 _MOST_CELLS = 2**31 - 1
 _REASONS: dict[int, DropReason] = {
     OUTSIDE_RANGE: "outside_range",
@@ -94,7 +93,8 @@ class HeatmapTargets:
         kind = cpu.NO_RULE if callable(radius) else _RULES.get(radius, cpu.NO_RULE)
         self._rule = cpu.RadiusRule(kind, float(min_overlap), float(min(min_radius, _MOST_CELLS)), cell_m)
         self._encode_grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
-        self._sizes = np.array([len(task) for task in self.tasks])
+        self._class_counts = [len(task) for task in self.tasks]
+        self._sizes = np.array(self._class_counts)
         self._first_planes = np.cumsum(self._sizes) - self._sizes
         self._task_of_class = np.repeat(np.arange(len(self.tasks)), self._sizes)
         self._class_in_task = np.concatenate([np.arange(size) for size in self._sizes])
@@ -130,7 +130,7 @@ class HeatmapTargets:
         if len(boxes) != len(labels):
             raise ValueError(f"labels: expected {len(boxes)} samples, as boxes, got {len(labels)}")
         counts = [_check_sample(i, *pair) for i, pair in enumerate(zip(boxes, labels, strict=True))]
-        offsets = np.cumsum([0, *counts])
+        offsets = np.array([0, *accumulate(counts)])
         table = np.full((int(offsets[-1]), 9), np.nan)
         label = np.empty(len(table), np.int64)
         for i, (start, end) in enumerate(pairwise(offsets)):
@@ -152,7 +152,7 @@ class HeatmapTargets:
 
     def _encode(
         self, boxes: NDArray[np.float64], labels: NDArray[np.int64], offsets: NDArray[np.int64], device: torch.device
-    ) -> tuple[Encoded, list[Tensor]]:
+    ) -> tuple[Encoded, Sequence[Tensor]]:
         """Slots, and one (B, C_t, H, W) map per task, all of them views of one buffer that is filled in one call."""
         samples = len(offsets) - 1
         shape = (len(self.class_names) * samples, self.grid.rows, self.grid.columns)
@@ -165,6 +165,9 @@ class HeatmapTargets:
         if encoded is None:
             self._refuse(boxes, labels, offsets)
         slots, marks = encoded
+        if planes is not None and self._rule.kind != cpu.NO_RULE:  # drawn already
+            drawn = torch.from_numpy(planes)
+            return slots, self._maps(drawn if device.type == "cpu" else drawn.to(device), samples)
         kept = slots.reason == KEPT
         if self._is_round and self._rule.kind == cpu.NO_RULE and kept.any():
             marks.radius[kept] = self._called_radii(boxes[kept])
@@ -181,11 +184,17 @@ class HeatmapTargets:
             moved = (torch.from_numpy(values).to(device) for values in (marks.plane, cells, marks.radius))
             drawn = splat_gaussians(*moved, *shape)
         else:
-            drawn = torch.from_numpy(planes)
-            drawn = drawn if device.type == "cpu" else drawn.to(device)
-        sizes = self._sizes.tolist()
-        parts = drawn.split([samples * size for size in sizes])
-        return slots, [part.view(samples, size, *shape[1:]) for part, size in zip(parts, sizes, strict=True)]
+            drawn = torch.from_numpy(planes).to(device)
+        return slots, self._maps(drawn, samples)
+
+    def _maps(self, planes: Tensor, samples: int) -> Sequence[Tensor]:
+        """Of planes (P, H, W), task by task and then sample by sample, (B, C_t, H, W) of each task."""
+        sizes = self._class_counts
+        if samples == 1:
+            return planes.unsqueeze(0).split_with_sizes(sizes, 1)
+        parts = planes.split_with_sizes([samples * size for size in sizes])
+        shape = planes.shape[1:]
+        return [part.view(samples, size, *shape) for part, size in zip(parts, sizes, strict=True)]
 
     def _called_radii(self, boxes: NDArray[np.float64]) -> NDArray[np.int64]:
         """Radii by a rule that is not compiled: (N,), or (N, 2) for ``oriented``."""
@@ -198,22 +207,37 @@ def _drawing_device(device: torch.device) -> torch.device:
     return device if device.type == "cuda" else torch.device("cpu")
 
 
-def _tasks(slots: Encoded, heatmaps: list[Tensor]) -> tuple[TaskTargets, ...]:
-    device = heatmaps[0].device
-    arrays = (torch.from_numpy(getattr(slots, name)) for name in _SLOTS)
-    # making a tensor is what costs here: one call for all tasks, and none that only says where a tensor is already
-    fields = [(array if device.type == "cpu" else array.to(device)).unbind(0) for array in arrays]
+def _tasks(slots: Encoded, heatmaps: Sequence[Tensor]) -> tuple[TaskTargets, ...]:
+    device, tasks = heatmaps[0].device, len(heatmaps)
+    # making a tensor is what costs here: one call for all that has one shape, and none to say where it is already
+    cells, classes, boxes = _by_task(slots.indices, 3, tasks, device)
+    offsets, headings, velocities = _by_task(slots.pairs, 3, tasks, device)
+    (masks,), (heights,), (sizes,) = (
+        _by_task(values, 1, tasks, device) for values in (slots.mask, slots.height, slots.log_size)
+    )
+    names = tuple(REGRESSION_SIZES)
     return tuple(
-        TaskTargets(heatmap, cell, class_, box, mask, dict(zip(REGRESSION_SIZES, regression, strict=True)))
-        for heatmap, cell, class_, box, mask, *regression in zip(heatmaps, *fields, strict=True)
+        TaskTargets(heatmap, cell, class_, box, mask, dict(zip(names, regression, strict=True)))
+        for heatmap, cell, class_, box, mask, *regression in zip(
+            heatmaps, cells, classes, boxes, masks, offsets, heights, sizes, headings, velocities, strict=True
+        )
     )
 
 
+def _by_task(values: NDArray[Any], fields: int, tasks: int, device: torch.device) -> list[Sequence[Tensor]]:
+    """Of values (fields, T, B, M, ...), or without the first where there is one field, (B, M, ...) of each task."""
+    has_fields = fields > 1
+    samples, *shape = values.shape[1 + has_fields :]
+    table = torch.from_numpy(values.reshape(fields * tasks * samples, *shape))
+    parts = (table if device.type == "cpu" else table.to(device)).split_with_sizes([samples] * (fields * tasks))
+    return [parts[k * tasks : (k + 1) * tasks] for k in range(fields)]
+
+
 def _dropped(reason: NDArray[np.int8], offsets: NDArray[np.int64]) -> tuple[dict[int, DropReason], ...]:
-    result = []
+    result: list[dict[int, DropReason]] = []
     for start, end in pairwise(offsets.tolist()):
         codes = reason[start:end]
-        result.append({int(i): _REASONS[int(codes[i])] for i in np.flatnonzero(codes)})
+        result.append({i: _REASONS[int(codes[i])] for i in codes.nonzero()[0].tolist()})
     return tuple(result)
 
 

@@ -7,9 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 
 from bev3d.bench._case import Case, Cases, Contestant, Limit, greatest_error, ours, peer
 from bev3d.bench._peers import legacy_heatmap
+from bev3d.bench.usual._published_targets import collated, numpy_key_frame, torch_key_frame
 from bev3d.bench.usual._target_loop import key_frame_loop, target_loop
 from bev3d.targets import HeatmapTargets
 
@@ -82,17 +84,35 @@ def _key_frames(samples: int, small: bool) -> Case:
     frames = [_objects(each, half, seed) for seed in range(samples)]
     boxes, labels = [frame[0] for frame in frames], [frame[1] for frame in frames]
 
+    where: dict[str, Any] = {
+        "tasks": _TASKS, "low": (-half, -half), "cell": cell, "side": side, "slots": slots,
+    }  # fmt: skip
+    tensors = [(torch.from_numpy(b).float(), torch.from_numpy(c)) for b, c in frames]
+
     def loop() -> list[Any]:
-        return [key_frame_loop(*frame, _TASKS, (-half, -half), cell, side, slots) for frame in frames]
+        return [key_frame_loop(*frame, **where) for frame in frames]
 
     contestants = {
         "bev3d": ours(
             lambda: generator(boxes, labels), read=lambda made: [task.heatmap[0].numpy() for task in made.tasks]
         ),
         "loop over tasks and objects": peer(loop, read=lambda made: [task["heatmap"].numpy() for task in made[0]]),
+        "loop as CenterPoint has it, NumPy": peer(
+            lambda: [numpy_key_frame(*frame, **where) for frame in frames],
+            read=lambda made: [task["heatmap"] for task in made[0]],
+        ),
+        "the same, and its tensors": peer(
+            lambda: collated([numpy_key_frame(*frame, **where) for frame in frames]),
+            read=lambda made: [task["heatmap"][0].numpy() for task in made],
+        ),
+        "loop as mmdet3d has it, torch": peer(
+            lambda: [torch_key_frame(*frame, **where) for frame in tensors],
+            read=lambda made: [task["heatmap"].numpy() for task in made[0]],
+        ),
     }
     limits = (
         Limit("bev3d", "ms", float(samples)),
+        Limit("bev3d", "times faster", 20, than="the same, and its tensors"),
         Limit("bev3d", "times faster", 20, than="loop over tasks and objects"),
         Limit("bev3d", "error", 0),
     )

@@ -8,9 +8,12 @@ import numpy as np
 from numba import njit
 
 from bev3d_ops.cpu._threads import run_in_ranges
+from bev3d_ops.cpu._voxel_bits import MOST_WORDS, fill_voxels, words_of
 from bev3d_ops.cpu._voxels import _cell, sort_points
 
-__all__ = ["group_points", "hard_voxels", "ungroup_points"]
+__all__ = ["group_points", "hard_voxels", "hard_voxels_filled", "take_slots", "ungroup_points"]
+
+_WORDS_OF_A_POINT = 4  # of a grid sparser than this the bits are not worth their memory
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -89,6 +92,31 @@ def hard_voxels(
     return slots, cells, numbers, point_to_voxel, dropped
 
 
+def hard_voxels_filled(
+    points: np.ndarray,
+    samples: np.ndarray | None,
+    range_m: Sequence[float],
+    voxel_size_m: Sequence[float],
+    max_points: int,
+    max_voxels: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """:func:`hard_voxels` and :func:`group_points` in one, with the slot of each point instead of the slots.
+
+    Returns:
+        voxels (V, max_points, C); cells; points of each voxel; row * max_points + place of each point (P,) or -1; voxel
+        of each point; left out.
+    """
+    given = (points, samples, range_m, voxel_size_m, max_points, max_voxels)
+    words = words_of(samples, range_m, voxel_size_m)
+    if words <= min(MOST_WORDS, _WORDS_OF_A_POINT * (len(points) + 1024)):
+        return fill_voxels(*given, words)
+    slots, cells, numbers, point_to_voxel, dropped = hard_voxels(*given)
+    taken = np.flatnonzero(slots >= 0)
+    places = np.full(len(points), -1, np.int64)
+    places[slots.reshape(-1)[taken]] = taken
+    return group_points(points, slots), cells, numbers, places, point_to_voxel, dropped
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _group(points, slots, out, first, last):
     for row in range(first, last):
@@ -108,6 +136,22 @@ def _ungroup(grad, slots, out):
             if i >= 0 and i < out.shape[0]:
                 for channel in range(out.shape[1]):
                     out[i, channel] += grad[row, k, channel]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _take(rows, places, out):
+    for i in range(len(places)):
+        place = places[i]
+        if place >= 0 and place < len(rows):
+            for channel in range(out.shape[1]):
+                out[i, channel] = rows[place, channel]
+
+
+def take_slots(grad: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(P, C): grad (V, M, C) at places (P,), row * M + place, 0 where there is none such."""
+    out = np.zeros((len(places), grad.shape[2]), grad.dtype)
+    _take(grad.reshape(grad.shape[0] * grad.shape[1], grad.shape[2]), places, out)
+    return out
 
 
 def group_points(points: np.ndarray, slots: np.ndarray) -> np.ndarray:

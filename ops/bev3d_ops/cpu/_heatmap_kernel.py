@@ -19,8 +19,7 @@ _LARGEST_RADIUS = 2**31 - 1
 @njit(cache=True, nogil=True)
 def encode_kernel(
     boxes, labels, offsets, task_of_class, class_in_task, first_plane, planes_of, limits, columns, rows, kind,
-    cell_index, class_index, box_index, mask, offset, height, log_size, heading, velocity, reason, column, row,
-    plane, radius, canvas, tables, starts,
+    indices, mask, pairs, height, log_size, reason, column, row, plane, radius, canvas, tables, starts,
 ):  # fmt: skip
     """Fill the slots and draw; the number of radii without a table, or -1 where the input is not sound."""
     for i in range(len(boxes)):
@@ -28,7 +27,7 @@ def encode_kernel(
             return -1
     _encode(
         boxes, labels, offsets, task_of_class, class_in_task, limits, columns, rows,
-        cell_index, class_index, box_index, mask, offset, height, log_size, heading, velocity, reason, column, row,
+        indices, mask, pairs, height, log_size, reason, column, row,
     )  # fmt: skip
     for sample in range(len(offsets) - 1):
         for i in range(offsets[sample], offsets[sample + 1]):
@@ -54,7 +53,7 @@ def _is_sound(box):
 @njit(nogil=True)
 def _encode(
     boxes, labels, offsets, task_of_class, class_in_task, limits, columns, rows,
-    cell_index, class_index, box_index, mask, offset, height, log_size, heading, velocity, reason, column, row,
+    indices, mask, pairs, height, log_size, reason, column, row,
 ):  # fmt: skip
     tasks, _, slots = mask.shape
     used = np.zeros(tasks, np.int64)
@@ -79,16 +78,16 @@ def _encode(
                 continue
             used[t] += 1
             reason[i], column[i], row[i] = KEPT, int(u), int(v)
-            cell_index[t, sample, j] = int(v) * columns + int(u)
-            class_index[t, sample, j] = class_in_task[labels[i]]
-            box_index[t, sample, j] = i - offsets[sample]
+            indices[0, t, sample, j] = int(v) * columns + int(u)
+            indices[1, t, sample, j] = class_in_task[labels[i]]
+            indices[2, t, sample, j] = i - offsets[sample]
             mask[t, sample, j] = True
-            offset[t, sample, j, 0], offset[t, sample, j, 1] = across - u, along - v
+            pairs[0, t, sample, j, 0], pairs[0, t, sample, j, 1] = across - u, along - v
             height[t, sample, j, 0] = z
             for k in range(3):
                 log_size[t, sample, j, k] = math.log(boxes[i, 3 + k])
-            heading[t, sample, j, 0], heading[t, sample, j, 1] = math.sin(boxes[i, 6]), math.cos(boxes[i, 6])
-            velocity[t, sample, j, 0], velocity[t, sample, j, 1] = boxes[i, 7], boxes[i, 8]
+            pairs[1, t, sample, j, 0], pairs[1, t, sample, j, 1] = math.sin(boxes[i, 6]), math.cos(boxes[i, 6])
+            pairs[2, t, sample, j, 0], pairs[2, t, sample, j, 1] = boxes[i, 7], boxes[i, 8]
 
 
 @njit(nogil=True)

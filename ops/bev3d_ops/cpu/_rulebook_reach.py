@@ -87,6 +87,8 @@ def _rank_by_bits(keys, words):
 
 def _rank_by_sorting(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     distinct, ranks = np.unique(keys, return_inverse=True)
+    if len(distinct) >= 2**31:
+        raise ValueError(f"spatial_shape: expected fewer than 2^31 sites in the result, got {len(distinct)}")
     return distinct, ranks.reshape(-1).astype(np.int32)
 
 

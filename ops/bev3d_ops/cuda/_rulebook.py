@@ -64,6 +64,8 @@ def strided_pairs(
     place = is_first.cumsum(0)
     found = (reached != _NOWHERE).sum()
     sites, total = _read_sizes([place[-1:].sum(), found], faults, coordinates, limits)
+    if sites >= 2**31:
+        raise ValueError(f"spatial_shape: expected fewer than 2^31 sites in the result, got {sites}")
     distinct, out = keys.new_empty(sites), keys.new_empty((sites, 4))
     launch("rulebook.write_sites", torch.float32, len(place), ascending, place, distinct, out, len(place), *out_shape)
     table = torch.empty((volume, count), dtype=torch.int32, device=keys.device)

@@ -20,6 +20,7 @@ __all__ = [
     "dynamic_voxelize_fixed",
     "group_points",
     "hard_voxels",
+    "hard_voxels_filled",
     "hard_voxels_fixed",
     "ungroup_points",
 ]
@@ -107,6 +108,26 @@ def hard_voxels(
     found = _sort(launch, points, samples, range_m, voxel_size_m)
     kept, starts = _choose(launch, found, max_voxels)
     return _assign(launch, found, kept, starts, int(kept.sum()), max_points)
+
+
+def hard_voxels_filled(
+    launch: Launch,
+    points: Tensor,
+    samples: Tensor | None,
+    range_m: Sequence[float],
+    voxel_size_m: Sequence[float],
+    max_points: int,
+    max_voxels: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """See :func:`bev3d_ops.registered._voxels.hard_voxels_filled`. Waits once for the number of voxels."""
+    given = (points, samples, range_m, voxel_size_m, max_points, max_voxels)
+    slots, cells, numbers, point_to_voxel, dropped = hard_voxels(launch, *given)
+    flat, count = slots.flatten(), len(points)
+    places = flat.new_full((count + 1,), -1)
+    # free slots write behind the end, so that none has to be counted
+    places.scatter_(0, torch.where(flat >= 0, flat, count), torch.arange(len(flat), device=flat.device))
+    voxels = group_points(launch, points, slots)
+    return voxels, cells, numbers, places[:count].clone(), point_to_voxel, dropped
 
 
 def hard_voxels_fixed(

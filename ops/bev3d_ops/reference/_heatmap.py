@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -45,42 +45,57 @@ class EncodeGrid(NamedTuple):
 class Encoded(NamedTuple):
     """Slots of T tasks, B samples and M objects, and what became of each of the N boxes.
 
-    ``cell_index``, ``class_index``, ``box_index`` int64 and ``mask`` bool are (T, B, M), the regression targets
-    float32 (T, B, M, components). ``reason`` (N,) int8 is KEPT or why there is no target; ``row`` and ``column``
-    (N,) int64 hold the cell of kept boxes.
+    What has one shape and type lies in one array, so that few tensors have to be made of it.
+
+    Attributes:
+        indices: (3, T, B, M) int64: cell_index, class_index, box_index.
+        mask: (T, B, M) bool.
+        pairs: (3, T, B, M, 2) float32: offset, heading, velocity.
+        height: (T, B, M, 1) float32.
+        log_size: (T, B, M, 3) float32.
+        reason: (N,) int8, KEPT or why there is no target.
+        column, row: (N,) int64, the cell of kept boxes.
     """
 
-    cell_index: NDArray[np.int64]
-    class_index: NDArray[np.int64]
-    box_index: NDArray[np.int64]
+    indices: NDArray[np.int64]
     mask: NDArray[np.bool_]
-    offset: NDArray[np.float32]
+    pairs: NDArray[np.float32]
     height: NDArray[np.float32]
     log_size: NDArray[np.float32]
-    heading: NDArray[np.float32]
-    velocity: NDArray[np.float32]
     reason: NDArray[np.int8]
     column: NDArray[np.int64]
     row: NDArray[np.int64]
+
+    def slots(self) -> dict[str, NDArray[Any]]:
+        """By name, (T, B, M) or (T, B, M, components)."""
+        cell_index, class_index, box_index = self.indices
+        offset, heading, velocity = self.pairs
+        return {
+            "cell_index": cell_index,
+            "class_index": class_index,
+            "box_index": box_index,
+            "mask": self.mask,
+            "offset": offset,
+            "height": self.height,
+            "log_size": self.log_size,
+            "heading": heading,
+            "velocity": velocity,
+        }
 
 
 def empty_slots(tasks: int, samples: int, max_objects: int, boxes: int) -> Encoded:
     """All slots free: indices 0 (so that gathering is legal), box index -1, mask false, regression 0."""
     shape = (tasks, samples, max_objects)
-    indices, pairs = np.zeros((3, *shape), np.int64), np.zeros((3, *shape, 2), np.float32)
+    indices = np.zeros((3, *shape), np.int64)
     indices[2] = -1
     column, row = np.zeros((2, boxes), np.int64)
     return Encoded(
-        cell_index=indices[0],
-        class_index=indices[1],
-        box_index=indices[2],
+        indices=indices,
         mask=np.zeros(shape, np.bool_),
-        offset=pairs[0],
+        pairs=np.zeros((3, *shape, 2), np.float32),
         height=np.zeros((*shape, 1), np.float32),
         log_size=np.zeros((*shape, 3), np.float32),
-        heading=pairs[1],
-        velocity=pairs[2],
-        reason=np.full(boxes, KEPT, np.int8),
+        reason=np.zeros(boxes, np.int8),
         column=column,
         row=row,
     )
@@ -130,15 +145,15 @@ def encode_boxes(
             chosen = indices[wanted]
             out.reason[chosen[max_objects:]] = OVER_MAX_OBJECTS
             chosen = chosen[:max_objects]
-            slots = (task, sample, slice(0, len(chosen)))
+            free, slots = out.slots(), (task, sample, slice(0, len(chosen)))
             column, row = cell[chosen].long().numpy().T
             out.column[chosen], out.row[chosen] = column, row
-            out.cell_index[slots] = row * grid.columns + column
-            out.class_index[slots] = class_in_task[labels[chosen]]
-            out.box_index[slots] = chosen - offsets[sample]
-            out.mask[slots] = True
+            free["cell_index"][slots] = row * grid.columns + column
+            free["class_index"][slots] = class_in_task[labels[chosen]]
+            free["box_index"][slots] = chosen - offsets[sample]
+            free["mask"][slots] = True
             for name, value in regression.items():
-                getattr(out, name)[slots] = value[chosen].float().numpy()
+                free[name][slots] = value[chosen].float().numpy()
     return out
 
 

@@ -9,7 +9,14 @@ from torch import Tensor
 
 from bev3d_ops._voxel_grid import voxel_grid
 
-__all__ = ["dynamic_voxelize", "dynamic_voxelize_fixed", "group_points", "hard_voxels", "hard_voxels_fixed"]
+__all__ = [
+    "dynamic_voxelize",
+    "dynamic_voxelize_fixed",
+    "group_points",
+    "hard_voxels",
+    "hard_voxels_filled",
+    "hard_voxels_fixed",
+]
 
 Range = Sequence[float]
 
@@ -87,6 +94,18 @@ def hard_voxels(
     dropped = torch.stack([inside.sum() - numbers.sum(), numbers.new_tensor(len(refused))])
     coordinates = cells.new_tensor(kept).reshape(len(kept), cells.shape[1])
     return slots, coordinates, numbers, point_to_voxel, dropped
+
+
+def hard_voxels_filled(
+    points: Tensor, samples: Tensor | None, range_m: Range, voxel_size_m: Range, max_points: int, max_voxels: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """:func:`hard_voxels` and :func:`group_points`, with row * max_points + place of each point (P,) or -1."""
+    slots, cells, numbers, *rest = hard_voxels(points, samples, range_m, voxel_size_m, max_points, max_voxels)
+    places = torch.full((len(points),), -1, device=points.device)
+    for place, i in enumerate(slots.flatten().tolist()):
+        if i >= 0:
+            places[i] = place
+    return group_points(points, slots), cells, numbers, places, rest[0], rest[1]
 
 
 def hard_voxels_fixed(

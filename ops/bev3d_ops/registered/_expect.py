@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["expect"]
+__all__ = ["expect", "expect_below"]
 
 
 def expect(
@@ -42,3 +42,10 @@ def expect(
         raise ValueError(f"{name}: expected shape {form}, got {tuple(value.shape)}")
     if beside is not None and value.device != beside.device:
         raise ValueError(f"{name}: expected the device {beside.device}, got {value.device}")
+
+
+def expect_below(name: str, value: Tensor, most: int) -> None:
+    """Raise ValueError where ``value`` has more than ``most`` rows; under a compiler their number is not looked at."""
+    count = value.shape[0]
+    if isinstance(count, int) and count > most:
+        raise ValueError(f"{name}: expected at most {most} rows, got {count}")

@@ -14,12 +14,14 @@ from bev3d_ops._arrays import kernel_arrays
 from bev3d_ops.cpu import _points as cpu
 from bev3d_ops.cuda import _points as cuda
 from bev3d_ops.cuda._launch import cuda_launch
-from bev3d_ops.registered._expect import expect
+from bev3d_ops.registered._expect import expect, expect_below
 from bev3d_ops.registered._library import register
 
 __all__ = ["count_points_in_boxes", "points_in_boxes", "points_in_boxes_mask", "points_in_boxes_pairs"]
 
 _ARGUMENTS = "(Tensor points, Tensor boxes, Tensor? point_batch, Tensor? box_batch) -> Tensor"
+
+MOST_BOXES = 2**31 - 1  # the grid on the CPU lists them in 32 bits
 
 Samples = Tensor | None
 
@@ -27,6 +29,7 @@ Samples = Tensor | None
 def _check(points: Tensor, boxes: Tensor, point_batch: Samples, box_batch: Samples) -> None:
     expect("points", points, "(P, >= 3)", None, 3, wider=True)
     expect("boxes", boxes, "(N, >= 7)", None, 7, wider=True, beside=points)
+    expect_below("boxes", boxes, MOST_BOXES)
     if (point_batch is None) != (box_batch is None):
         raise ValueError(
             f"{'point' if point_batch is None else 'box'}_batch: expected a tensor, as the other, got None"

@@ -13,11 +13,21 @@ from torch import Tensor
 from bev3d_ops.cpu import _rulebook as cpu
 from bev3d_ops.cuda import _rulebook as cuda
 from bev3d_ops.cuda._launch import cuda_launch
+from bev3d_ops.registered._expect import expect, expect_below
 from bev3d_ops.registered._library import register
 
 __all__ = ["strided_pairs", "submanifold_pairs"]
 
 Pairs = tuple[Tensor, Tensor, Tensor]
+MOST_SITES = 2**31 - 1  # pairs are int32
+_INTEGERS = (torch.int32, torch.int64)
+
+
+def _check(coordinates: Tensor, *_: object) -> None:
+    if coordinates.dtype not in _INTEGERS:
+        raise TypeError(f"coordinates: expected torch.int32 or torch.int64, got {coordinates.dtype}")
+    expect("coordinates", coordinates, "(V, 4)", None, 4, dtype=coordinates.dtype)
+    expect_below("coordinates", coordinates, MOST_SITES)
 
 
 def _array(coordinates: Tensor) -> np.ndarray:
@@ -91,6 +101,7 @@ submanifold_pairs = register(
     cpu=_submanifold_cpu,
     cuda=partial(cuda.submanifold_pairs, cuda_launch),
     fake=_submanifold_fake,
+    check=_check,
 )
 """Pairs of a convolution whose result has the sites of its input.
 
@@ -108,6 +119,7 @@ strided_pairs = register(
     cpu=_strided_cpu,
     cuda=partial(cuda.strided_pairs, cuda_launch),
     fake=_strided_fake,
+    check=_check,
 )
 """Pairs of a convolution whose result has every site that the input reaches, and these sites.
 

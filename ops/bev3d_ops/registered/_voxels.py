@@ -1,4 +1,4 @@
-"""``bev3d::dynamic_voxelize``, ``hard_voxels`` and ``group_points``, the one of them with a gradient.
+"""``bev3d::dynamic_voxelize``, ``hard_voxels`` and ``group_points``, and the last two in one, with a gradient.
 
 Each voxelisation is there twice: with results as long as there are voxels, and, ``_fixed``, with results whose shapes
 follow from the arguments, which captures in a CUDA graph and compiles into one graph.
@@ -27,12 +27,14 @@ __all__ = [
     "dynamic_voxelize_fixed",
     "group_points",
     "hard_voxels",
+    "hard_voxels_filled",
     "hard_voxels_fixed",
+    "take_slots",
     "ungroup_points",
 ]
 
 _ARGUMENTS = "Tensor points, Tensor? samples, float[] range_m, float[] voxel_size_m"
-_FOUR, _FIVE = "(Tensor, Tensor, Tensor, Tensor)", "(Tensor, Tensor, Tensor, Tensor, Tensor)"
+_FOUR, _FIVE, _SIX = (f"({', '.join(['Tensor'] * count)})" for count in (4, 5, 6))
 
 
 def _on_cpu(kernel: Callable[..., tuple[np.ndarray, ...]]) -> Callable[..., tuple[Tensor, ...]]:
@@ -69,6 +71,18 @@ def _hard_shapes(points: Tensor, samples: Tensor | None, rows: Any, max_points: 
 
 def _hard_fake(points: Tensor, samples: Tensor | None, _: Any, __: Any, max_points: Any, *___: Any) -> Any:
     return _hard_shapes(points, samples, torch.library.get_ctx().new_dynamic_size(), max_points)
+
+
+def _filled_cpu(points: Tensor, samples: Tensor | None, *rest: Any) -> tuple[Tensor, ...]:
+    voxels, *others = _on_cpu(hard_cpu.hard_voxels_filled)(points, samples, *rest)
+    return voxels.to(points.dtype), *others
+
+
+def _filled_fake(points: Tensor, samples: Tensor | None, _: Any, __: Any, max_points: Any, *___: Any) -> Any:
+    rows = torch.library.get_ctx().new_dynamic_size()
+    _, *rest = _hard_shapes(points, samples, rows, max_points)
+    places = torch.empty_like(rest[2])
+    return points.new_empty((rows, max_points, points.shape[1])), rest[0], rest[1], places, rest[2], rest[3]
 
 
 def _hard_fixed_fake(
@@ -109,6 +123,27 @@ def _keep_slots(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.points = inputs[0].shape[0]
 
 
+def _keep_places(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.save_for_backward(output[3])
+
+
+def _take_slots(grad: Tensor, places: Tensor) -> Tensor:
+    """A row of 0 in front, for the points that have no slot."""
+    rows = grad.flatten(0, 1)
+    index = torch.where((places >= 0) & (places < len(rows)), places + 1, 0)
+    return torch.cat([rows.new_zeros((1, rows.shape[1])), rows]).index_select(0, index)
+
+
+def _take_slots_cpu(grad: Tensor, places: Tensor) -> Tensor:
+    (array,) = kernel_arrays(grad)
+    return torch.from_numpy(hard_cpu.take_slots(array, places.contiguous().numpy())).to(grad.dtype)
+
+
+def _check_take(grad: Tensor, places: Tensor) -> None:
+    expect("grad", grad, "(V, M, C)", None, None, None)
+    expect("places", places, "(P,)", None, dtype=torch.int64, beside=grad)
+
+
 dynamic_voxelize = register(
     f"dynamic_voxelize({_ARGUMENTS}) -> {_FOUR}",
     cpu=_on_cpu(cpu.dynamic_voxelize),
@@ -136,6 +171,27 @@ hard_voxels = register(
 )
 """Slots (V, max_points) of point indices or -1, cells (V, 3 or 4), points of each voxel (V,), voxel of each point
 (P,) or -1, and (2,): points and voxels left out. See bev3d.points.voxelize."""
+
+take_slots = register(
+    "take_slots(Tensor grad, Tensor places) -> Tensor",
+    cpu=_take_slots_cpu,
+    cuda=_take_slots,
+    fake=lambda grad, places: grad.new_empty((places.shape[0], grad.shape[2])),
+    check=_check_take,
+)
+"""grad (V, M, C) at places (P,) row * M + place, 0 where there is no such slot -> (P, C)."""
+
+hard_voxels_filled = register(
+    f"hard_voxels_filled({_ARGUMENTS}, SymInt max_points, SymInt max_voxels) -> {_SIX}",
+    cpu=_filled_cpu,
+    cuda=partial(cuda.hard_voxels_filled, cuda_launch),
+    fake=_filled_fake,
+    setup=_keep_places,
+    check=_check,
+    backward=lambda ctx, grad, *_: (None if grad is None else take_slots(grad, *ctx.saved_tensors), *(None,) * 5),
+)
+"""``hard_voxels`` and ``group_points`` in one, one walk over the points on the CPU: voxels (V, max_points, C), cells,
+points of each voxel, slot of each point (P,) row * max_points + place or -1, voxel of each point, left out."""
 
 hard_voxels_fixed = register(
     f"hard_voxels_fixed({_ARGUMENTS}, SymInt max_points, SymInt max_voxels, SymInt batch_size) -> {_FIVE}",

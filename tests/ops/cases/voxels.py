@@ -51,12 +51,10 @@ def _none_inside(*more: int) -> Inputs:
     return lambda rng, dtype: (_points(rng, dtype) + 100, None, RANGE_M, VOXEL_SIZE_M, *more)
 
 
-def _cases(name: str, *more: int, static: bool, ends: dict[str, Callable[..., Inputs]]) -> list[OpCase]:
+def _cases(name: str, *more: int, static: bool, ends: dict[str, Callable[..., Inputs]], **rest: Any) -> list[OpCase]:
     op, oracle, kernel = (getattr(module, name) for module in (ops, reference, cuda))
-    return [
-        OpCase(name + end, op, inputs(*more), reference=oracle, host=kernel, dtypes=FLOATS + HALVES[:1], static=static)
-        for end, inputs in ends.items()
-    ]
+    fixed: dict[str, Any] = {"reference": oracle, "host": kernel, "dtypes": FLOATS + HALVES[:1], "static": static}
+    return [OpCase(name + end, op, inputs(*more), **fixed, **rest) for end, inputs in ends.items()]
 
 
 def _slots(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
@@ -72,12 +70,28 @@ def _slot_grads(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
     return torch.randn(6, 4, 4, generator=rng, dtype=torch.float64).to(dtype), slots, len(points)
 
 
+def _places(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
+    places = torch.randperm(24, generator=rng)[:20]
+    places[::6] = -1
+    return torch.randn(6, 4, 5, generator=rng, dtype=torch.float64).to(dtype), places
+
+
+def _take_reference(grad: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    rows, out = grad.flatten(0, 1), grad.new_zeros((len(places), grad.shape[2]))
+    for i, place in enumerate(places.tolist()):
+        if 0 <= place < len(rows):
+            out[i] = rows[place]
+    return out
+
+
 def _ungroup_reference(grad: torch.Tensor, slots: torch.Tensor, points: int) -> torch.Tensor:
     named = (slots >= 0) & (slots < points)
     return grad.new_zeros((points, grad.shape[2])).index_add(0, slots[named], grad[named])
 
 
 ENDS = {"": _one, "_of_samples": _batch, "_without_points": _empty, "_with_none_inside": _none_inside}
+FULL = {key: ENDS[key] for key in ("", "_of_samples")}
+VOID = {key: ENDS[key] for key in ("_without_points", "_with_none_inside")}
 FIXED = {key: ENDS[key] for key in ("", "_without_points", "_with_none_inside")}
 
 CASES = [
@@ -85,6 +99,8 @@ CASES = [
     *_cases("dynamic_voxelize_fixed", static=True, ends=ENDS),
     # caps that bind
     *_cases("hard_voxels", 3, 20, static=False, ends=ENDS),
+    *_cases("hard_voxels_filled", 3, 20, static=False, ends=FULL, differentiable=(0,)),
+    *_cases("hard_voxels_filled", 3, 20, static=False, ends=VOID),
     *_cases("hard_voxels_fixed", 3, 20, 1, static=True, ends=FIXED),
     *_cases("hard_voxels_fixed", 2, 15, 3, static=True, ends={"_of_samples": _batch}),
     OpCase(
@@ -96,6 +112,7 @@ CASES = [
         differentiable=(0,),
         dtypes=FLOATS + HALVES,
     ),
+    OpCase("take_slots", ops.take_slots, _places, reference=_take_reference, dtypes=FLOATS + HALVES),
     OpCase(
         "ungroup_points",
         ops.ungroup_points,
