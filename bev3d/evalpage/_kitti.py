@@ -81,6 +81,7 @@ def write_kitti_page(
 def _scores(book: Book, result: KittiResult) -> None:
     about = "Average precision in percent over 40 recall positions (R40) and over 11 (R11), by class, metric and "
     about += "difficulty. AOS: precision times orientation similarity, in the picture."
+    about += f"\n\n{result.remark}" if result.remark else ""
     headers = ["class", "metric", *(f"{mean} {level}" for mean in ("R40", "R11") for level in DIFFICULTIES), "objects"]
     rows: list[tuple[object, ...]] = []
     for name, metrics in result.curves.items():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
 from bev3d._errors import DataFormatError
 from bev3d.data import DETECTION_CLASSES, Detections, NuScenesDataset, NuScenesTables
-from bev3d.data.nuscenes import sample_tokens
+from bev3d.data.nuscenes import sample_tokens, scene_names
 from bev3d.evaluation._analysis import Analysis
 from bev3d.evaluation._bootstrap import Comparison, Unit, draw_weights
 from bev3d.evaluation._calibration import measure_calibration
@@ -69,7 +70,8 @@ class NuScenesEvaluator:
         _check_bands(range_bands_m)
         self.tables = NuScenesTables(dataroot, version) if tables is None else tables
         self.range_bands_m = tuple(range_bands_m)
-        self.name = split if isinstance(split, str) else ", ".join(split)
+        self.name = split if isinstance(split, str) else ", ".join(dict.fromkeys(split))
+        self.missing_scenes = len(set(scene_names(self.tables, split)).difference(self.tables.names("scene")))
         tokens = sample_tokens(self.tables, split)
         self.tokens = tokens if samples is None else _subset(tokens, samples, split)
         self.truth: GroundTruth = read_truth(self.tables, self.tokens)
@@ -115,7 +117,8 @@ class NuScenesEvaluator:
 
     def evaluate(self, predictions: Predictions) -> NuScenesResult:
         """The official metric; see :func:`bev3d.evaluation.evaluate_nuscenes`."""
-        return score_predictions(self.name, self.truth, self.read(predictions), self.range_bands_m)
+        result = score_predictions(self.name, self.truth, self.read(predictions), self.range_bands_m)
+        return replace(result, missing_scenes=self.missing_scenes)
 
     __call__ = evaluate
 

@@ -149,7 +149,8 @@ def resample_curve(
                 i += 1
                 here = i / total
                 following = (i + 1) / total if i < hits else here
-                if step == RECALLS or (following - wanted < wanted - here and i < hits):
+                # At most RECALLS get past here: recall 1 is met by the last hit alone.
+                if following - wanted < wanted - here and i < hits:
                     continue
                 while change < len(change_score) and change_score[change] >= hit_score[h]:
                     copies = weight[change_frame[change]]
