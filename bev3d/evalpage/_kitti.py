@@ -99,6 +99,9 @@ def _curves(book: Book, result: KittiResult) -> None:
         if not any(curve.num_ground_truth for levels in metrics.values() for curve in levels.values()):
             page.text(f"{name}: no object counts.")
             continue
+        if not result.num_predictions.get(name, 1):
+            page.text(f"{name}: no result file has a detection.")
+            continue
         panels = {
             TITLES[metric]: {
                 level: ([k / 40 for k in range(41)], list(curve.precision))

@@ -113,6 +113,9 @@ def _curves(book: Book, result: NuScenesResult) -> None:
     if not names:
         page.text("None has.")
         return
+    if not any(result.per_class[name].num_predictions for name in names):
+        page.text("No prediction of these classes counts: there are no curves.")
+        return
 
     def lines(name: str) -> dict[str, tuple[list[float], list[float]]]:
         curves = {f"{d:g} m": result.curves[name, d] for d in distances}
@@ -172,7 +175,7 @@ def _ranges(book: Book, result: NuScenesResult) -> None:
         }
         for name in result.present_classes
     }
-    if panels:
+    if any(result.per_class[name].num_predictions for name in panels):
         book.picture(
             "precision_recall_by_range",
             lambda theme: panel_figure(panels, title="Precision over recall at 2 m by range", theme=theme),

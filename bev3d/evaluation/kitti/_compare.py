@@ -62,11 +62,11 @@ def compare_frames(
 
 def _absent(contents: Sequence[Frames], classes: Iterable[str]) -> str:
     """Which of the two has no detection of a class at all."""
-    found = []
+    remarks = []
     for which, frames in zip(("first", "second"), contents, strict=True):
-        remark = remark_on_absent([name for name in classes if name not in frames.found.names])
-        found += [f" The {which}: {remark}"] if remark else []
-    return "".join(found)
+        names = [name for name in classes if name not in frames.found.names]
+        remarks.append(remark_on_absent(names, f" of the {which}"))
+    return "".join(f" {remark}" for remark in remarks if remark)
 
 
 def resampled_r40(

@@ -143,6 +143,6 @@ class KittiResult:
         return table
 
 
-def remark_on_absent(names: Sequence[str]) -> str:
+def remark_on_absent(names: Sequence[str], owner: str = "") -> str:
     """About classes without a detection: the official tool leaves them out, here they count 0."""
-    return f"No result file has a detection of {', '.join(names)}: 0 where there are objects." if names else ""
+    return f"No result file{owner} has a detection of {', '.join(names)}: 0 where there are objects." if names else ""
