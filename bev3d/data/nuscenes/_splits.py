@@ -49,6 +49,8 @@ def scene_rows(tables: NuScenesTables, split: str | Sequence[str]) -> NDArray[np
         DataFormatError: no scene of the split, or not every scene named, is in the tables.
     """
     names = scene_names(tables, split)
+    if not names:
+        raise DataFormatError(f"split: expected at least one scene, got none from {split!r}")
     rows = {name: row for row, name in enumerate(tables.names("scene"))}
     absent = [name for name in names if name not in rows]
     if len(absent) == len(names) or (absent and not isinstance(split, str)):

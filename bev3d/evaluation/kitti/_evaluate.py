@@ -57,9 +57,11 @@ def chosen_overlaps(min_overlap: Mapping[str, float] | None) -> dict[str, float]
     """The official overlaps where none are given.
 
     Raises:
-        ValueError: a class that KITTI does not have, or an overlap outside [0, 1).
+        ValueError: no class, one that KITTI does not have, or an overlap outside [0, 1).
     """
     wanted = dict(MIN_OVERLAP if min_overlap is None else min_overlap)
+    if not wanted:
+        raise ValueError("min_overlap: expected at least one class, got none")
     for name, overlap in wanted.items():
         check_choice("min_overlap", name, KITTI_CLASSES)
         if not 0 <= overlap < 1:

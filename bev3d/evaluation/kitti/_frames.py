@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bev3d._errors import DataFormatError
 from bev3d.data.kitti import KittiLabels, read_labels
+from bev3d.evaluation._match_tokens import check_listed
 
 __all__ = ["Frames", "check_listed_once", "read_frames"]
 
@@ -47,8 +48,10 @@ def read_frames(label_dir: Path, prediction_dir: Path, ids: Sequence[str] | None
             raise DataFormatError(f"{folder}: no such folder")
     if ids is None:
         ids = sorted(path.stem for path in prediction_dir.glob("*.txt"))
+        if not ids:
+            raise DataFormatError(f"{prediction_dir}: expected result files ID.txt, found none")
     if not ids:
-        raise DataFormatError(f"{prediction_dir}: expected result files ID.txt, found none")
+        raise DataFormatError("frames: expected at least one, got none")
     check_listed_once("frames", ids)
     truth, regions, found = [], [], []
     for frame in ids:
@@ -65,7 +68,9 @@ def check_listed_once(name: str, ids: Sequence[str]) -> None:
 
     Raises:
         DataFormatError: the text names the frame.
+        TypeError: one text in place of a sequence.
     """
+    check_listed(name, ids)
     seen: set[str] = set()
     for frame in ids:
         if frame in seen:

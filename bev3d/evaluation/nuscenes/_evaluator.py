@@ -15,6 +15,7 @@ from bev3d.evaluation._analysis import Analysis
 from bev3d.evaluation._bootstrap import Comparison, Unit, draw_weights
 from bev3d.evaluation._calibration import measure_calibration
 from bev3d.evaluation._confusion import best_f1, confusion_matrix, worst_samples
+from bev3d.evaluation._match_tokens import check_listed
 from bev3d.evaluation.nuscenes._columns import BoxColumns
 from bev3d.evaluation.nuscenes._compare import compare_boxes
 from bev3d.evaluation.nuscenes._filter import keep_what_counts
@@ -100,9 +101,13 @@ class NuScenesEvaluator:
         Raises:
             DataFormatError: a submission that does not fit; the text names sample and field.
             ValueError: detections that do not fit their sample.
+            TypeError: something else.
         """
         if isinstance(predictions, BoxColumns):
             return predictions
+        if not isinstance(predictions, str | os.PathLike | Mapping):
+            kind = type(predictions).__name__
+            raise TypeError(f"predictions: expected a file, or boxes or detections by sample token, got {kind}")
         others = frozenset(self.tables.tokens("sample")) if self._listed else frozenset[str]()
         # The devkit takes the samples of its own splits in the order of the file, those of others in the tables'.
         keep_order = self._official and not self._listed
@@ -182,7 +187,7 @@ class NuScenesEvaluator:
 
 def _check_bands(bands_m: Sequence[tuple[float, float]]) -> None:
     for band in bands_m:
-        if len(band) != 2 or not 0 <= band[0] < band[1]:
+        if not isinstance(band, Sequence) or len(band) != 2 or not 0 <= band[0] < band[1]:
             raise ValueError(f"range_bands_m: expected pairs of distances with 0 <= first < second, got {band}")
 
 
@@ -196,6 +201,7 @@ def _check_analysis(reach_m: float, turn_rad: float, worst: int) -> None:
 
 
 def _subset(tokens: tuple[str, ...], samples: Sequence[str], split: str | Sequence[str]) -> tuple[str, ...]:
+    check_listed("samples", samples)
     wanted = set(samples)
     unknown = wanted.difference(tokens)
     if unknown or not wanted:
