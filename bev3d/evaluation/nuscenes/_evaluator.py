@@ -72,7 +72,8 @@ class NuScenesEvaluator:
         self.tables = NuScenesTables(dataroot, version) if tables is None else tables
         self.range_bands_m = tuple(range_bands_m)
         self.name = split if isinstance(split, str) else ", ".join(dict.fromkeys(split))
-        self.missing_scenes = len(set(scene_names(self.tables, split)).difference(self.tables.names("scene")))
+        absent = set(scene_names(self.tables, split)).difference(self.tables.names("scene"))
+        self.missing_scenes = len(absent) if samples is None else 0
         tokens = sample_tokens(self.tables, split)
         self.tokens = tokens if samples is None else _subset(tokens, samples, split)
         self.truth: GroundTruth = read_truth(self.tables, self.tokens)

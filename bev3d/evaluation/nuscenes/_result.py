@@ -68,7 +68,7 @@ class NuScenesResult:
     num_samples: int
     curves: Mapping[tuple[str, float], Curves] = field(default_factory=dict, compare=False, repr=False)
     by_range: Mapping[tuple[float, float], NuScenesResult] = field(default_factory=dict)
-    missing_scenes: int = 0
+    missing_scenes: int = field(default=0, compare=False)
 
     @property
     def present_classes(self) -> tuple[str, ...]:
