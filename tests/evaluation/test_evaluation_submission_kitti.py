@@ -91,5 +91,5 @@ class TestKitti:
         with pytest.raises(DataFormatError, match=r"000000\.txt: expected classes out of Car, got 'Pedestrian'"):
             read_submission(tmp_path / "out", dataset=cars)
         (tmp_path / "out" / "000007.txt").unlink()
-        with pytest.raises(DataFormatError, match=r"000007\.txt: no such label file"):
+        with pytest.raises(DataFormatError, match=r"000007\.txt: no such result file"):
             read_submission(tmp_path / "out", dataset=kitti)
