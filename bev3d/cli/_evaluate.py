@@ -65,6 +65,8 @@ class Options:
 
 NUSCENES_ONLY = ("dataroot", "predictions", "version", "split", "scenes", "range_bands_m", "resample")
 KITTI_ONLY = ("kitti_labels", "kitti_predictions", "classes", "height_test", "difficulty")
+COMPARE_ONLY = ("resamples", "level", "resample", "seed")
+PAGE_ONLY = ("worst",)
 DEFAULT_BANDS_M = ((0.0, 15.0), (15.0, 30.0), (30.0, 50.0))
 
 
@@ -85,11 +87,25 @@ def run(argv: list[str]) -> None:
 
 
 def _check(options: Options, foreign: Sequence[str], data_set: str) -> None:
-    for name in foreign:
-        if getattr(options, name) != Options.__dataclass_fields__[name].default:
-            raise UserError(f"--{name.replace('_', '-')}: has no meaning for {data_set}")
+    _refuse(options, foreign, f"for {data_set}")
+    _check_numbers(options)
+    if options.compare is None:
+        _refuse(options, COMPARE_ONLY, "without --compare")
+    if options.out is None:
+        _refuse(options, PAGE_ONLY, "without --out")
     if options.scenes and options.split != Options.split:
         raise UserError(f"--scenes: expected either it or --split, got both ({options.split})")
+    if options.out is not None and options.out.exists() and not options.out.is_dir():
+        raise UserError(f"--out: expected a folder, got the file {options.out}")
+
+
+def _refuse(options: Options, names: Sequence[str], where: str) -> None:
+    for name in names:
+        if getattr(options, name) != Options.__dataclass_fields__[name].default:
+            raise UserError(f"--{name.replace('_', '-')}: has no meaning {where}")
+
+
+def _check_numbers(options: Options) -> None:
     for low, high in options.range_bands_m:
         if not 0 <= low < high:
             raise UserError(f"--range-bands-m: expected pairs of distances with 0 <= first < second, got {low} {high}")
@@ -101,8 +117,6 @@ def _check(options: Options, foreign: Sequence[str], data_set: str) -> None:
         raise UserError(f"--seed: expected a number >= 0, got {options.seed}")
     if options.worst < 0:
         raise UserError(f"--worst: expected a number >= 0, got {options.worst}")
-    if options.out is not None and options.out.exists() and not options.out.is_dir():
-        raise UserError(f"--out: expected a folder, got the file {options.out}")
 
 
 def _samples(options: Options) -> tuple[str, ...] | None:

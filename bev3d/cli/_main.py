@@ -56,7 +56,14 @@ def _run(name: str, argv: list[str]) -> int:
     module = importlib.import_module(f"bev3d.cli.{COMMANDS[name][0]}")
     try:
         status = module.run(argv)
-    except (UserError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+    except (
+        UserError,
+        FileNotFoundError,
+        FileExistsError,
+        NotADirectoryError,
+        IsADirectoryError,
+        PermissionError,
+    ) as error:
         print(f"bev3d {name}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read our output has closed it, as `head` does

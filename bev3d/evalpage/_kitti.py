@@ -81,6 +81,7 @@ def write_kitti_page(
 def _scores(book: Book, result: KittiResult) -> None:
     about = "Average precision in percent over 40 recall positions (R40) and over 11 (R11), by class, metric and "
     about += "difficulty. AOS: precision times orientation similarity, in the picture."
+    about += f"\n\n{result.remark}" if result.remark else ""
     headers = ["class", "metric", *(f"{mean} {level}" for mean in ("R40", "R11") for level in DIFFICULTIES), "objects"]
     rows: list[tuple[object, ...]] = []
     for name, metrics in result.curves.items():
@@ -97,6 +98,9 @@ def _curves(book: Book, result: KittiResult) -> None:
     for name, metrics in result.curves.items():
         if not any(curve.num_ground_truth for levels in metrics.values() for curve in levels.values()):
             page.text(f"{name}: no object counts.")
+            continue
+        if not result.num_predictions.get(name, 1):
+            page.text(f"{name}: no result file has a detection.")
             continue
         panels = {
             TITLES[metric]: {

@@ -59,7 +59,8 @@ def write_nuscenes_page(
     counts = f"{result.num_samples} samples of {result.split}"
     found = sum(one.num_predictions for one in result.per_class.values())
     truth = sum(one.num_ground_truth for one in result.per_class.values())
-    page = Page(title, f"{counts}, {found:,} predictions and {truth:,} objects that count.")
+    absent = f" {result.remark}" if result.remark else ""
+    page = Page(title, f"{counts}, {found:,} predictions and {truth:,} objects that count.{absent}")
     book = Book(page, Path(out))
     present = f"over the {len(result.present_classes)} classes present"
     page.facts(
@@ -87,7 +88,7 @@ def write_nuscenes_page(
 
 def _scores(book: Book, result: NuScenesResult) -> None:
     about = "Average precision by class and matching distance, and the errors of true positives within 2 m "
-    about += "(detection_cvpr_2019). A class without ground truth counts 0 in the official means."
+    about += "(detection_cvpr_2019). A class without ground truth counts AP 0 and errors 1 in the official means."
     distances = list(next(iter(result.per_class.values())).ap_by_distance)
     rows: list[tuple[object, ...]] = [
         (
@@ -111,6 +112,9 @@ def _curves(book: Book, result: NuScenesResult) -> None:
     names, distances = result.present_classes, sorted({distance for _, distance in result.curves})
     if not names:
         page.text("None has.")
+        return
+    if not any(result.per_class[name].num_predictions for name in names):
+        page.text("No prediction of these classes counts: there are no curves.")
         return
 
     def lines(name: str) -> dict[str, tuple[list[float], list[float]]]:
@@ -171,7 +175,7 @@ def _ranges(book: Book, result: NuScenesResult) -> None:
         }
         for name in result.present_classes
     }
-    if panels:
+    if any(result.per_class[name].num_predictions for name in panels):
         book.picture(
             "precision_recall_by_range",
             lambda theme: panel_figure(panels, title="Precision over recall at 2 m by range", theme=theme),

@@ -46,7 +46,9 @@ def show_errors(book: Book, analysis: Analysis, means: tuple[str, ...]) -> None:
     rows = [(_spaced(n), errors.hits[n], *(errors.counts[n][kind] for kind in ERROR_KINDS)) for n in names]
     page.table(headers, rows, "Numbers of boxes; a false detection stands with the class that it claims.")
     kinds = [kind for kind in errors.gains if kind in ERROR_KINDS and kind != "orientation"]
-    rows = [(_spaced(n), *(_signed(errors.gains[kind].ap[n]) for kind in kinds)) for n in names]
+    judged = analysis.judged
+    asked = {judged.class_names[label] for label in np.unique(judged.truth_label)}  # others have no AP to gain
+    rows = [(_spaced(n), *(_signed(errors.gains[kind].ap[n]) if n in asked else "–" for kind in kinds)) for n in names]
     headers = ("class", *(kind[:6] + "." if len(kind) > 11 else kind for kind in kinds))
     page.table(headers, rows, "Gain in AP by class, percent.")
     page.table(("What the kinds mean",), [(f"{kind}: {MEANING[kind]}",) for kind in errors.gains])

@@ -69,7 +69,8 @@ def show_worst(book: Book, analysis: Analysis, load: Callable[[WorstSample], Sho
 
 def draw_shown(shown: Shown, theme: str) -> Figure:
     """One sample from above with rings around what is wrong."""
-    lowest = float(np.floor(100 * shown.found.scores.min(initial=1.0)) / 100)
+    scores = shown.found.scores
+    lowest = float(np.floor(100 * scores.min()) / 100) if len(scores) else 0.0  # KITTI's need not lie in [0, 1]
     figure = bev_figure(shown.sample, detections=shown.found, score_threshold=lowest, theme=theme)
     axes = figure.axes[0]
     for box in shown.sample.boxes[shown.missed]:

@@ -100,7 +100,8 @@ def gain_figure(
             if np.isfinite(value):
                 axes.text(max(value, 0), place, f" {value:+.2f}", va="center", fontsize=7, color=look.text)
     axes.set_yticks(range(len(kinds)), kinds, fontsize=8)
-    low, high = axes.get_xlim()
+    drawn = [value for one in gains.values() for value in one.values() if np.isfinite(value) and value]
+    low, high = axes.get_xlim() if drawn else (0.0, 1.0)  # bars of no length make no scale
     axes.set(ylim=(len(kinds) - 0.4, -0.6), xlim=(low, high + 0.1 * (high - low)), xlabel="gain in percent")
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)

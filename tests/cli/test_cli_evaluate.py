@@ -1,4 +1,4 @@
-"""``bev3d evaluate``: what it writes and prints, subsets, comparison, and bad arguments with status 2."""
+"""``bev3d evaluate``: what it writes and prints, subsets and comparison."""
 
 from __future__ import annotations
 
@@ -10,56 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles.evaluated_folder import VERSION, EvaluatedFolder, found_in
 
 from bev3d.cli import main
-from bev3d.data import Detections, KittiDataset, NuScenesDataset
+from bev3d.data import NuScenesDataset
 from bev3d.evaluation import evaluate_kitti, evaluate_nuscenes, write_submission
-from bev3d.synth import write_kitti, write_nuscenes
-
-VERSION = "v1.0-mini"
-
-
-def found_in(dataset: NuScenesDataset | KittiDataset, seed: int) -> dict[str, Detections]:
-    """Four of five objects, shifted, and an invented one."""
-    rng = np.random.default_rng(seed)
-    found = {}
-    for i, token in enumerate(dataset.tokens):
-        sample = dataset.annotations(i)
-        known = np.flatnonzero(sample.labels >= 0)
-        known = known[rng.random(len(known)) < 0.8]
-        boxes = np.concatenate([sample.boxes[known], [[12.0, 3, -1, 4, 2, 1.5, 0.3, 0, 0]]])
-        boxes[:, :2] += rng.normal(scale=0.2, size=(len(boxes), 2))
-        scores = np.sort(rng.random(len(boxes)))[::-1].copy()
-        labels = np.append(sample.labels[known], 0).astype(np.int64)
-        found[token] = Detections(token, boxes, scores, labels, dataset.class_names)
-    return found
-
-
-class Folder:
-    """Synthetic data of both kinds with two sets of predictions each."""
-
-    def __init__(self, root: Path) -> None:
-        self.nuscenes, self.kitti = root / "nuscenes", root / "kitti"
-        write_nuscenes(self.nuscenes, train_scenes=1, val_scenes=2, samples=3, sweeps=1)
-        write_kitti(self.kitti, train_frames=2, val_frames=5)
-        nuscenes = NuScenesDataset(self.nuscenes, split="mini_val")
-        kitti = KittiDataset(self.kitti, split="val")
-        for name, seed in (("first", 0), ("second", 1)):
-            write_submission(root / f"{name}.json", found_in(nuscenes, seed), dataset=nuscenes)
-            write_submission(root / name, found_in(kitti, seed), dataset=kitti)
-        self.tokens, self.frames = nuscenes.tokens, kitti.tokens
-        self.labels, self.root = self.kitti / "training" / "label_2", root
-
-    def nuscenes_arguments(self) -> list[str]:
-        return ["evaluate", "--dataroot", str(self.nuscenes), "--predictions", str(self.root / "first.json")]
-
-    def kitti_arguments(self) -> list[str]:
-        return ["evaluate", "--kitti-labels", str(self.labels), "--kitti-predictions", str(self.root / "first")]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    return Folder(tmp_path_factory.mktemp("evaluate"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> EvaluatedFolder:
+    return EvaluatedFolder(tmp_path_factory.mktemp("evaluate"))
 
 
 class Parts(HTMLParser):
@@ -88,7 +48,7 @@ class Parts(HTMLParser):
 
 @pytest.mark.slow
 def test_nuscenes_writes_numbers_curves_analysis_and_a_page(
-    folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: EvaluatedFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     more = ["--compare", str(folder.root / "second.json"), "--resamples", "50", "--worst", "2", "--errors"]
@@ -120,7 +80,7 @@ def test_nuscenes_writes_numbers_curves_analysis_and_a_page(
 
 @pytest.mark.slow
 def test_kitti_writes_numbers_curves_analysis_and_a_page(
-    folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: EvaluatedFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     more = ["--compare", str(folder.root / "second"), "--resamples", "50", "--worst", "2", "--errors"]
@@ -141,7 +101,7 @@ def test_kitti_writes_numbers_curves_analysis_and_a_page(
 
 @pytest.mark.parametrize("kind", ["nuscenes", "kitti"])
 def test_without_a_page_or_a_folder(
-    folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+    folder: EvaluatedFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     arguments = getattr(folder, f"{kind}_arguments")()
     assert main([*arguments, "--no-page", "--out", str(tmp_path / "out")]) == 0
@@ -151,7 +111,7 @@ def test_without_a_page_or_a_folder(
     assert "mending" not in capsys.readouterr().out
 
 
-def test_subsets_of_nuscenes(folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_subsets_of_nuscenes(folder: EvaluatedFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     listed = tmp_path / "tokens.txt"
     listed.write_text("\n".join(folder.tokens[:2]) + "\n")
     out = ["--no-page", "--range-bands-m", "0", "20", "20", "40", "--out", str(tmp_path / "out")]
@@ -167,7 +127,7 @@ def test_subsets_of_nuscenes(folder: Folder, tmp_path: Path, capsys: pytest.Capt
     assert "nuScenes scene-0103" in capsys.readouterr().out
 
 
-def test_subsets_and_rules_of_kitti(folder: Folder, tmp_path: Path) -> None:
+def test_subsets_and_rules_of_kitti(folder: EvaluatedFolder, tmp_path: Path) -> None:
     out = ["--no-page", "--out", str(tmp_path / "out")]
     arguments = [*folder.kitti_arguments(), "--samples", *folder.frames[:3], "--classes", "Car", *out]
     assert main([*arguments, "--difficulty", "hard", "--height-test", "inclusive"]) == 0
@@ -181,78 +141,8 @@ def test_subsets_and_rules_of_kitti(folder: Folder, tmp_path: Path) -> None:
     assert metrics == json.loads(exact.to_json())
 
 
-@pytest.mark.parametrize(
-    ("kind", "more", "said"),
-    [
-        ("nuscenes", ["--classes", "Car"], "--classes: has no meaning for nuScenes"),
-        ("nuscenes", ["--height-test", "inclusive"], "--height-test: has no meaning for nuScenes"),
-        ("nuscenes", ["--difficulty", "hard"], "--difficulty: has no meaning for nuScenes"),
-        ("nuscenes", ["--range-bands-m", "20", "10"], "--range-bands-m: expected pairs"),
-        ("nuscenes", ["--range-bands-m", "-1", "10"], "--range-bands-m: expected pairs"),
-        ("nuscenes", ["--scenes", "scene-7"], "scene-7"),
-        ("nuscenes", ["--scenes", "a", "--split", "val"], "--scenes: expected either it or --split, got both (val)"),
-        ("nuscenes", ["--samples", "nowhere"], "samples: expected tokens"),
-        ("nuscenes", ["--sample-list", "nowhere.txt"], "--sample-list: expected a text file"),
-        ("nuscenes", ["--resamples", "0"], "--resamples: expected at least 1, got 0"),
-        ("nuscenes", ["--level", "1.5"], "--level: expected a number between 0 and 1, got 1.5"),
-        ("nuscenes", ["--level", "nan"], "--level: expected a number between 0 and 1, got nan"),
-        ("nuscenes", ["--seed", "-1"], "--seed: expected a number >= 0, got -1"),
-        ("nuscenes", ["--worst", "-2"], "--worst: expected a number >= 0, got -2"),
-        ("nuscenes", ["--compare", "nowhere.json"], "nowhere.json: no such submission"),
-        ("nuscenes", ["--split", "every"], "expected one of mini_train"),
-        ("kitti", ["--scenes", "scene-0103"], "--scenes: has no meaning for KITTI"),
-        ("kitti", ["--range-bands-m", "0", "10"], "--range-bands-m: has no meaning for KITTI"),
-        ("kitti", ["--resample", "scenes"], "--resample: has no meaning for KITTI"),
-        ("kitti", ["--split", "val"], "--split: has no meaning for KITTI"),
-        ("kitti", ["--classes", "Lorry"], "--classes: expected classes out of Car, Pedestrian, Cyclist, got 'Lorry'"),
-        ("kitti", ["--classes", "Van"], "got 'Van' (KITTI names no overlap for it)"),
-        ("kitti", ["--samples", "999999"], "999999.txt: no such label file"),
-        ("kitti", ["--compare", "nowhere"], "nowhere: no such folder"),
-        ("kitti", ["--resamples", "0"], "--resamples: expected at least 1"),
-    ],
-)
-def test_bad_arguments(
-    folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, more: list[str], said: str
-) -> None:
-    arguments = getattr(folder, f"{kind}_arguments")()
-    assert main([*arguments, *more, "--out", str(tmp_path / "out")]) == 2
-    message = capsys.readouterr().err
-    assert said in message
-    assert "Traceback" not in message
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    "more",
-    [["--height-test", "strict"], ["--difficulty", "extreme"], ["--range-bands-m", "5"], ["--resamples", "many"],
-     ["--resample", "boxes"], ["--pages"]],
-)  # fmt: skip
-def test_words_that_no_option_knows(
-    folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
-) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main([*folder.nuscenes_arguments(), *more, "--out", str(tmp_path / "out")])
-    assert exit_.value.code == 2
-    assert more[0] in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-def test_lists_that_cannot_be_meant(folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    empty = tmp_path / "empty.txt"
-    empty.write_text("\n")
-    assert main([*folder.nuscenes_arguments(), "--sample-list", str(empty)]) == 2
-    assert "--sample-list: expected a token in each line" in capsys.readouterr().err
-    assert main([*folder.nuscenes_arguments(), "--sample-list", str(empty), "--samples", "a"]) == 2
-    assert "--sample-list: expected either it or --samples, got both" in capsys.readouterr().err
-    assert main([*folder.nuscenes_arguments(), "--out", str(empty)]) == 2
-    assert "--out: expected a folder" in capsys.readouterr().err
-    both = [*folder.nuscenes_arguments(), *folder.kitti_arguments()[1:]]
-    assert main(both) == 2
-    assert "expected either --dataroot and --predictions" in capsys.readouterr().err
-
-
 @pytest.mark.slow
-def test_neither_predictions_nor_scans(folder: Folder, tmp_path: Path) -> None:
+def test_neither_predictions_nor_scans(folder: EvaluatedFolder, tmp_path: Path) -> None:
     """Zeros and a page with the ground truth alone, not an exception."""
     dataset = NuScenesDataset(folder.nuscenes, split="mini_val")
     none = np.zeros(0, dtype=np.int64)
@@ -273,5 +163,46 @@ def test_neither_predictions_nor_scans(folder: Folder, tmp_path: Path) -> None:
         more = [second, str(found), "--compare", str(found), "--resamples", "5", "--worst", "1"]
         out = tmp_path / "out" / found.name
         assert main(["evaluate", *first, *more, "--out", str(out)]) == 0
-        assert "its points are not in the data folder" in (out / "index.html").read_text()
+        page = (out / "index.html").read_text()
+        assert "its points are not in the data folder" in page
+        assert ("there are no curves" if found.suffix else "Car: no result file has a detection") in page
+        assert not list((out / "pictures").glob("precision_recall*"))
     assert json.loads((tmp_path / "out" / "r.json" / "metrics.json").read_text())["mean_ap"] == 0
+
+
+def test_a_class_that_nobody_looked_for_is_named(
+    folder: EvaluatedFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its precision is 0, as is the mean's share; classes that are not asked for have none."""
+    cars = tmp_path / "cars"
+    cars.mkdir()
+    for file in (folder.root / "first").iterdir():
+        lines = [line for line in file.read_text().splitlines() if line.startswith("Car ")]
+        (cars / file.name).write_text("".join(f"{line}\n" for line in lines))
+    arguments = ["evaluate", "--kitti-labels", str(folder.labels), "--kitti-predictions", str(cars)]
+    compare = ["--compare", str(folder.root / "first"), "--resamples", "3"]
+    assert main([*arguments, *compare, "--no-page", "--out", str(tmp_path / "out")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    absent = "No result file has a detection of Pedestrian, Cyclist: 0 where there are objects."
+    assert absent in printed
+    assert absent.replace("file has", "file of the second has") in printed
+    assert "of the first" not in printed
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["num_predictions"]["Car"] > 0
+    assert metrics["num_predictions"]["Cyclist"] == 0
+    assert main([*arguments, "--classes", "Car"]) == 0
+    assert "No result file" not in capsys.readouterr().out
+
+
+def test_a_split_that_is_not_all_there(folder: EvaluatedFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    """The two scenes of mini_val are 2 of the 150 of val."""
+    assert main([*folder.nuscenes_arguments(), "--split", "val"]) == 0
+    printed = capsys.readouterr().out
+    assert "6 samples; over the" in printed
+    assert "The tables lack 148 scenes of val." in printed
+    assert main(folder.nuscenes_arguments()) == 0
+    assert "lack" not in capsys.readouterr().out
+    assert main([*folder.nuscenes_arguments(), "--samples", folder.tokens[0], "--scenes", *["scene-0103"] * 2]) == 0
+    printed = capsys.readouterr().out
+    assert "nuScenes scene-0103: mAP" in printed
+    assert "1 sample; over the" in printed

@@ -158,6 +158,8 @@ class TestKitti:
             KittiEvaluator(dataset, tokens=["nowhere"])
         with pytest.raises(DataFormatError, match="got none"):
             KittiEvaluator(dataset, tokens=[])
+        with pytest.raises(DataFormatError, match=f"tokens: expected each frame once, got {tokens[0]} twice"):
+            KittiEvaluator(dataset, tokens=[*tokens, tokens[0]])
         with pytest.raises(ValueError, match="min_overlap: expected one of"):
             KittiEvaluator(dataset, min_overlap={"car": 0.5})
         with pytest.raises(ValueError, match=r"min_overlap: expected numbers in \[0, 1\)"):

@@ -58,6 +58,13 @@ def test_gains_are_bars_in_percent() -> None:
     gain_figure({}).canvas.draw()
 
 
+def test_gains_of_nothing_have_a_scale_of_percents() -> None:
+    for value in (0.0, float("nan")):
+        low, high = gain_figure({"missed": {"mAP": value}}).axes[0].get_xlim()
+        assert low == 0
+        assert high >= 1
+
+
 def test_clear_differences_are_coloured() -> None:
     rows = [("car", 2.0, 1.0, 3.0), ("bus", -2.0, -3.0, -1.0), ("truck", 0.5, -1.0, 2.0), ("van", float("nan"), 0, 0)]
     axes = interval_figure(rows).axes[0]

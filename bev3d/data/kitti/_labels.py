@@ -74,7 +74,8 @@ def read_labels(path: Path, *, need_scores: bool = False) -> KittiLabels:
     try:
         lines = path.read_text(encoding="ascii", errors="replace").splitlines()
     except FileNotFoundError:
-        raise DataFormatError(f"{path}: no such label file") from None
+        kind = "result file; a frame in which nothing was found needs an empty one" if need_scores else "label file"
+        raise DataFormatError(f"{path}: no such {kind}") from None
     names, rows = [], []
     for number, line in enumerate(lines, 1):
         words = line.split()

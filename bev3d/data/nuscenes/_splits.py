@@ -49,15 +49,21 @@ def scene_rows(tables: NuScenesTables, split: str | Sequence[str]) -> NDArray[np
         DataFormatError: no scene of the split, or not every scene named, is in the tables.
     """
     names = scene_names(tables, split)
+    if not names:
+        raise DataFormatError(f"split: expected at least one scene, got none from {split!r}")
     rows = {name: row for row, name in enumerate(tables.names("scene"))}
     absent = [name for name in names if name not in rows]
     if len(absent) == len(names) or (absent and not isinstance(split, str)):
         present = ", ".join(sorted(rows)[:10])
         raise DataFormatError(
-            f"{tables.path('scene')}: expected scenes of split {split!r} ({', '.join(absent[:10])}), "
+            f"{tables.path('scene')}: expected {_called(split)} {', '.join(absent[:10])}, "
             f"found {len(rows)} scenes: {present}"
         )
     return np.array([rows[name] for name in names if name in rows], dtype=np.int64)
+
+
+def _called(split: str | Sequence[str]) -> str:
+    return f"scenes of split {split!r}:" if isinstance(split, str) else "the scenes"
 
 
 def sample_tokens(tables: NuScenesTables, split: str | Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from bev3d.evaluation._bootstrap import Comparison, Resampling, compared
 from bev3d.evaluation.kitti._curves import COUNTS, match_states
 from bev3d.evaluation.kitti._frames import Frames
 from bev3d.evaluation.kitti._overlaps import frame_overlaps
+from bev3d.evaluation.kitti._result import remark_on_absent
 from bev3d_ops.cpu._kitti_resample import count_changes, found_pairs, resample_curve
 from bev3d_ops.cpu._threads import run_in_ranges
 
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 
 COMPARED_METRICS = ("bev", "3d")
 LEAST_DRAWS = 50  # worth a thread
+NOTE = "Frames were drawn one by one; some are of one drive, which no label file tells."
 
 
 def compare_frames(
@@ -54,8 +56,17 @@ def compare_frames(
         resamples=len(resampling.weights),
         level=resampling.level,
         seed=resampling.seed,
-        note="Frames were drawn one by one; some are of one drive, which no label file tells.",
+        note=NOTE + _absent(contents, min_overlap),
     )
+
+
+def _absent(contents: Sequence[Frames], classes: Iterable[str]) -> str:
+    """Which of the two has no detection of a class at all."""
+    remarks = []
+    for which, frames in zip(("first", "second"), contents, strict=True):
+        names = [name for name in classes if name not in frames.found.names]
+        remarks.append(remark_on_absent(names, f" of the {which}"))
+    return "".join(f" {remark}" for remark in remarks if remark)
 
 
 def resampled_r40(

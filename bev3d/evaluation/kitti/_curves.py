@@ -102,14 +102,12 @@ def recall_thresholds(scores: NDArray[np.float64], total: int) -> NDArray[np.flo
     descending = np.sort(scores)[::-1]
     thresholds = []
     wanted = 0.0
-    for i, score in enumerate(descending):
-        here = (i + 1) / total
-        following = (i + 2) / total if i + 1 < len(descending) else here
-        if following - wanted < wanted - here and i + 1 < len(descending):
+    for i, score in enumerate(descending, 1):
+        if i < len(descending) and (i + 1) / total - wanted < wanted - i / total:  # the next one is nearer
             continue
         thresholds.append(score)
         wanted += 1 / (RECALLS - 1)
-    return np.array(thresholds[:RECALLS], dtype=np.float64)
+    return np.array(thresholds, dtype=np.float64)  # RECALLS at most: recall 1 is met by the last score alone
 
 
 def _truth_state(truth: KittiLabels, class_name: str, difficulty: int, exact_height_counts: bool) -> NDArray[np.int64]:

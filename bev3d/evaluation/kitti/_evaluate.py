@@ -44,7 +44,8 @@ def evaluate_kitti(
         exact_height_counts: whether an object of exactly the minimum height counts; not so in the official tool.
 
     Raises:
-        DataFormatError: a missing folder or file, or a malformed line; the text names file and line.
+        DataFormatError: a missing folder or file, a frame listed twice, or a malformed line; the text names file and
+            line.
         ValueError: a class in ``min_overlap`` that KITTI does not have.
     """
     wanted = chosen_overlaps(min_overlap)
@@ -56,9 +57,11 @@ def chosen_overlaps(min_overlap: Mapping[str, float] | None) -> dict[str, float]
     """The official overlaps where none are given.
 
     Raises:
-        ValueError: a class that KITTI does not have, or an overlap outside [0, 1).
+        ValueError: no class, one that KITTI does not have, or an overlap outside [0, 1).
     """
     wanted = dict(MIN_OVERLAP if min_overlap is None else min_overlap)
+    if not wanted:
+        raise ValueError("min_overlap: expected at least one class, got none")
     for name, overlap in wanted.items():
         check_choice("min_overlap", name, KITTI_CLASSES)
         if not 0 <= overlap < 1:
@@ -82,7 +85,8 @@ def score_frames(content: Frames, wanted: Mapping[str, float], *, exact_height_c
             curves[name][metric] = _named(levels, similarity=False)
             if metric == "image" and angles:
                 curves[name]["aos"] = _named(levels, similarity=True)
-    return KittiResult(curves=curves, min_overlap=dict(wanted), num_frames=len(content.ids))
+    counts = {name: content.found.names.count(name) for name in wanted}
+    return KittiResult(curves=curves, min_overlap=dict(wanted), num_frames=len(content.ids), num_predictions=counts)
 
 
 def _absorbed(inside: NDArray[np.float64], metric: str, least: float) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from bev3d.evaluation._calibration import measure_calibration
 from bev3d.evaluation._confusion import best_f1, confusion_matrix, worst_samples
 from bev3d.evaluation.kitti._compare import COMPARED_METRICS, compare_frames
 from bev3d.evaluation.kitti._evaluate import chosen_overlaps, score_frames
-from bev3d.evaluation.kitti._frames import Frames, read_frames
+from bev3d.evaluation.kitti._frames import Frames, check_listed_once, read_frames
 from bev3d.evaluation.kitti._gains import analyse_errors
 from bev3d.evaluation.kitti._judge import KittiCase, judge_frames
 from bev3d.evaluation.kitti._memory import truth_of, with_detections
@@ -50,7 +50,7 @@ class KittiEvaluator:
         min_overlap, exact_height_counts: see :func:`bev3d.evaluation.evaluate_kitti`.
 
     Raises:
-        DataFormatError: a token that is no frame of the data set, or a file that cannot be read.
+        DataFormatError: a token that is no frame of the data set or stands twice, or a file that cannot be read.
         ValueError: a class in ``min_overlap`` that KITTI does not have.
     """
 
@@ -70,6 +70,7 @@ class KittiEvaluator:
         if unknown or not wanted:
             named = f"{unknown[0]} is none" if unknown else "got none"
             raise DataFormatError(f"tokens: expected frames out of the {len(index_of)} of {dataset.split}, {named}")
+        check_listed_once("tokens", wanted)
         indices = [index_of[token] for token in wanted]
         self.tokens = tuple(wanted)
         self.truth = truth_of(dataset, indices)

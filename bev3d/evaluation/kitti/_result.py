@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bev3d._files import write_text
@@ -16,7 +16,7 @@ from bev3d.evaluation._json import without_nan
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["KittiCurve", "KittiResult"]
+__all__ = ["KittiCurve", "KittiResult", "remark_on_absent"]
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,18 @@ class KittiResult:
             ``"aos"``) and difficulty (``"easy"``, ``"moderate"``, ``"hard"``).
         min_overlap: overlap that a match has to exceed, by class.
         num_frames: frames evaluated.
+        num_predictions: lines of the result files by class.
     """
 
     curves: Mapping[str, Mapping[str, Mapping[str, KittiCurve]]]
     min_overlap: Mapping[str, float]
     num_frames: int
+    num_predictions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def remark(self) -> str:
+        """Says which classes count 0 because no file has a detection of them; empty where there are none."""
+        return remark_on_absent([name for name in self.curves if not self.num_predictions.get(name, 1)])
 
     def r40(self, class_name: str, metric: str, difficulty: str) -> float:
         """Average precision in percent over 40 recall positions."""
@@ -72,7 +79,7 @@ class KittiResult:
     def mean_ap(self) -> float:
         """Mean R40 in space, moderate, over the classes that have objects, as a share of 1; NaN without any.
 
-        KITTI itself has no mean over classes; training wants one number.
+        KITTI itself has no mean over classes; training wants one number. A class that nothing was found of counts 0.
         """
         means = [metrics["3d"]["moderate"].r40 for metrics in self.curves.values()]
         known = [mean for mean in means if not math.isnan(mean)]
@@ -91,8 +98,8 @@ class KittiResult:
                 }
                 for metric, levels in metrics.items()
             }
-        content = {"num_frames": self.num_frames, "min_overlap": dict(self.min_overlap), "classes": classes}
-        return without_nan(content)
+        about = {"num_frames": self.num_frames, "num_predictions": dict(self.num_predictions)}
+        return without_nan(about | {"min_overlap": dict(self.min_overlap), "classes": classes})
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The numbers as JSON; written whole to ``path`` where one is given."""
@@ -119,8 +126,9 @@ class KittiResult:
         from rich import box
         from rich.table import Table
 
-        title = f"KITTI, {self.num_frames} frames: average precision in %"
-        table = Table(title=title, box=box.SIMPLE, padding=0)
+        frames = "1 frame" if self.num_frames == 1 else f"{self.num_frames} frames"
+        title = f"KITTI, {frames}: average precision in %"
+        table = Table(title=title, caption=self.remark or None, box=box.SIMPLE, padding=0)
         for heading in ("class, overlap", "metric"):
             table.add_column(heading, no_wrap=True)
         for mean in ("R40", "R11"):
@@ -133,3 +141,8 @@ class KittiResult:
                 table.add_row(head, metric, *("-" if math.isnan(mean) else f"{mean:.2f}" for mean in means))
             table.add_section()
         return table
+
+
+def remark_on_absent(names: Sequence[str], owner: str = "") -> str:
+    """About classes without a detection: the official tool leaves them out, here they count 0."""
+    return f"No result file{owner} has a detection of {', '.join(names)}: 0 where there are objects." if names else ""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
 from bev3d._errors import DataFormatError
 from bev3d.data import DETECTION_CLASSES, Detections, NuScenesDataset, NuScenesTables
-from bev3d.data.nuscenes import sample_tokens
+from bev3d.data.nuscenes import sample_tokens, scene_names
 from bev3d.evaluation._analysis import Analysis
 from bev3d.evaluation._bootstrap import Comparison, Unit, draw_weights
 from bev3d.evaluation._calibration import measure_calibration
 from bev3d.evaluation._confusion import best_f1, confusion_matrix, worst_samples
+from bev3d.evaluation._match_tokens import check_listed
 from bev3d.evaluation.nuscenes._columns import BoxColumns
 from bev3d.evaluation.nuscenes._compare import compare_boxes
 from bev3d.evaluation.nuscenes._filter import keep_what_counts
@@ -69,7 +71,9 @@ class NuScenesEvaluator:
         _check_bands(range_bands_m)
         self.tables = NuScenesTables(dataroot, version) if tables is None else tables
         self.range_bands_m = tuple(range_bands_m)
-        self.name = split if isinstance(split, str) else ", ".join(split)
+        self.name = split if isinstance(split, str) else ", ".join(dict.fromkeys(split))
+        absent = set(scene_names(self.tables, split)).difference(self.tables.names("scene"))
+        self.missing_scenes = len(absent) if samples is None else 0
         tokens = sample_tokens(self.tables, split)
         self.tokens = tokens if samples is None else _subset(tokens, samples, split)
         self.truth: GroundTruth = read_truth(self.tables, self.tokens)
@@ -98,9 +102,13 @@ class NuScenesEvaluator:
         Raises:
             DataFormatError: a submission that does not fit; the text names sample and field.
             ValueError: detections that do not fit their sample.
+            TypeError: something else.
         """
         if isinstance(predictions, BoxColumns):
             return predictions
+        if not isinstance(predictions, str | os.PathLike | Mapping):
+            kind = type(predictions).__name__
+            raise TypeError(f"predictions: expected a file, or boxes or detections by sample token, got {kind}")
         others = frozenset(self.tables.tokens("sample")) if self._listed else frozenset[str]()
         # The devkit takes the samples of its own splits in the order of the file, those of others in the tables'.
         keep_order = self._official and not self._listed
@@ -115,7 +123,8 @@ class NuScenesEvaluator:
 
     def evaluate(self, predictions: Predictions) -> NuScenesResult:
         """The official metric; see :func:`bev3d.evaluation.evaluate_nuscenes`."""
-        return score_predictions(self.name, self.truth, self.read(predictions), self.range_bands_m)
+        result = score_predictions(self.name, self.truth, self.read(predictions), self.range_bands_m)
+        return replace(result, missing_scenes=self.missing_scenes)
 
     __call__ = evaluate
 
@@ -179,7 +188,7 @@ class NuScenesEvaluator:
 
 def _check_bands(bands_m: Sequence[tuple[float, float]]) -> None:
     for band in bands_m:
-        if len(band) != 2 or not 0 <= band[0] < band[1]:
+        if not isinstance(band, Sequence) or len(band) != 2 or not 0 <= band[0] < band[1]:
             raise ValueError(f"range_bands_m: expected pairs of distances with 0 <= first < second, got {band}")
 
 
@@ -193,6 +202,7 @@ def _check_analysis(reach_m: float, turn_rad: float, worst: int) -> None:
 
 
 def _subset(tokens: tuple[str, ...], samples: Sequence[str], split: str | Sequence[str]) -> tuple[str, ...]:
+    check_listed("samples", samples)
     wanted = set(samples)
     unknown = wanted.difference(tokens)
     if unknown or not wanted:

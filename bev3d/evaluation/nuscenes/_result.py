@@ -57,6 +57,7 @@ class NuScenesResult:
         num_samples: samples in the split.
         curves: precision, confidence and errors over recall, by class and matching distance in metres.
         by_range: the same metric within bands of the distance from the vehicle, where they were asked for.
+        missing_scenes: scenes of the split that the tables do not hold, as after a partial download.
     """
 
     split: str
@@ -67,6 +68,7 @@ class NuScenesResult:
     num_samples: int
     curves: Mapping[tuple[str, float], Curves] = field(default_factory=dict, compare=False, repr=False)
     by_range: Mapping[tuple[float, float], NuScenesResult] = field(default_factory=dict)
+    missing_scenes: int = field(default=0, compare=False)
 
     @property
     def present_classes(self) -> tuple[str, ...]:
@@ -87,6 +89,12 @@ class NuScenesResult:
             total += 0.0 if math.isnan(mean) else max(0.0, 1.0 - mean)
         return total / (MEAN_AP_WEIGHT + len(TP_ERRORS))
 
+    @property
+    def remark(self) -> str:
+        """Says that a part of the split is all there is; empty where it is whole."""
+        some = f"{self.missing_scenes} scenes" if self.missing_scenes > 1 else "1 scene"
+        return f"The tables lack {some} of {self.split}." if self.missing_scenes else ""
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values under the devkit's names, and ours beside them; NaN is None."""
         classes = self.per_class.items()
@@ -95,6 +103,7 @@ class NuScenesResult:
             {
                 "split": self.split,
                 "num_samples": self.num_samples,
+                "missing_scenes": self.missing_scenes,
                 "mean_ap": self.mean_ap,
                 "nd_score": self.nds,
                 "tp_errors": dict(self.tp_errors),
@@ -132,9 +141,10 @@ class NuScenesResult:
         from rich.table import Table
 
         title = f"nuScenes {self.split}: mAP {100 * self.mean_ap:.2f} %, NDS {100 * self.nds:.2f} %"
-        present = f"over the {len(self.present_classes)} classes present: "
-        present += f"mAP {100 * self.present_class_mean_ap:.2f} %, NDS {100 * self.present_class_nds:.2f} %"
-        table = Table(title=title, caption=present, box=box.SIMPLE, padding=0)
+        about = f"{self.num_samples} sample{'' if self.num_samples == 1 else 's'}; over the "
+        about += f"{len(self.present_classes)} classes present: mAP {_share(self.present_class_mean_ap)}, "
+        about += f"NDS {_share(self.present_class_nds)}" + (f"\n{self.remark}" if self.remark else "")
+        table = Table(title=title, caption=about, box=box.SIMPLE, padding=0)
         table.add_column("AP in %", no_wrap=True)
         distances = list(next(iter(self.per_class.values())).ap_by_distance)
         for heading in [*(f"{d:g} m" for d in distances), "mean", *_SHORT.values(), "truth"]:
@@ -156,6 +166,10 @@ def _cells(one: ClassResult, distances: list[float]) -> list[str]:
 def _percent(share: float) -> str:
     # four characters at most, so that the table fits into eighty columns
     return "100" if share > 0.9995 else f"{100 * share:.1f}"
+
+
+def _share(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.2f} %"
 
 
 def _number(value: float, decimals: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bev3d._errors import DataFormatError
+from bev3d.evaluation.nuscenes._check import check_outer
 from bev3d_ops.cpu._json_text import CLOSE_OBJECT, COMMA, OPEN_OBJECT, read_key, skip_space, skip_value, split_members
 
 __all__ = ["Text", "decode_json", "decode_string", "load_results", "read_text", "result_members"]
@@ -25,8 +26,10 @@ def read_text(path: Path) -> Text:
             size = os.fstat(handle.fileno()).st_size
             text = np.zeros(size + 1, dtype=np.uint8)
             read = handle.readinto(memoryview(text.data)[:size])
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         raise DataFormatError(f"{path}: no such submission") from None
+    except IsADirectoryError:
+        raise DataFormatError(f"{path}: expected a submission's JSON file, got a folder") from None
     return text[: read + 1]
 
 
@@ -65,13 +68,7 @@ def load_results(path: Path, text: Text) -> dict[str, Any]:
         raise DataFormatError(f"{path}: {error} appears twice in one object") from None
     except (ValueError, RecursionError) as error:
         raise DataFormatError(f"{path}: expected a submission in JSON, got {error}") from None
-    for key in ("meta", "results"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), dict):
-            raise DataFormatError(
-                f"{path}: expected an object with the objects 'meta' and 'results'; {key!r} is missing"
-            )
-    results: dict[str, Any] = content["results"]
-    return results
+    return check_outer(str(path), content)
 
 
 def decode_json(where: str, text: Text) -> Any:

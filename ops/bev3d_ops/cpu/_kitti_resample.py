@@ -147,9 +147,8 @@ def resample_curve(
         for h in range(len(hit_score)):
             for _ in range(weight[hit_frame[h]]):
                 i += 1
-                here = i / total
-                following = (i + 1) / total if i < hits else here
-                if step == RECALLS or (following - wanted < wanted - here and i < hits):
+                # The next hit is nearer. At most RECALLS get past here: recall 1 is met by the last hit alone.
+                if i < hits and (i + 1) / total - wanted < wanted - i / total:
                     continue
                 while change < len(change_score) and change_score[change] >= hit_score[h]:
                     copies = weight[change_frame[change]]
