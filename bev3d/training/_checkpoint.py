@@ -23,10 +23,10 @@ __all__ = ["Checkpoint", "check_same_run", "load_checkpoint", "restore", "save_c
 FORMAT = "bev3d checkpoint 2"
 KEYS = {"format", "version", "config", "step", "skipped", "best", "sampler", "model", "ema", "optimiser", "scheduler"}
 KEYS |= {"scaler", "random", "log"}
-# what may differ between a run and its continuation: none of it changes the weights
+# what may differ between a run and its continuation: none of it changes the weights by more than rounding
 FREE = {field.name for field in dataclasses.fields(PredictConfig)}
 FREE |= {"checkpoint_every_steps", "log_every_steps", "val_split", "device", "rank_timeout_s", "tensorboard"}
-FREE |= {"loader_workers", "paste_database"}
+FREE |= {"loader_workers", "paste_database", "sparse_backend"}
 FREE |= {"evaluate_every_steps", "evaluate_every_epochs", "evaluate_samples"}
 
 
