@@ -32,8 +32,10 @@ def test_cut_file(checkpoint: Path, small_config: Config, world: BlockWorld, cut
     checkpoint.write_bytes(checkpoint.read_bytes()[:cut])
     with pytest.raises(DataFormatError, match=r"checkpoint\.pt: expected a checkpoint of bev3d"):
         load_checkpoint(checkpoint)
-    with pytest.raises(UserError):
+    damaged = checkpoint.read_bytes()
+    with pytest.raises(DataFormatError, match="; train into another folder, or start anew without resuming"):
         train(small_config, ".", checkpoint.parent, dataset=world)
+    assert checkpoint.read_bytes() == damaged
 
 
 class Trap:
@@ -67,6 +69,13 @@ def test_configuration_of_another_version(checkpoint: Path) -> None:
     torch.save(content, checkpoint)
     with pytest.raises(DataFormatError, match="sweps"):
         load_checkpoint(checkpoint)
+
+
+def test_settings_that_came_later_have_their_default(checkpoint: Path, small_config: Config) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    del content["config"]["encoder_norm_momentum"]
+    torch.save(content, checkpoint)
+    assert load_checkpoint(checkpoint).config == small_config
 
 
 def test_no_such_file(tmp_path: Path) -> None:
