@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_worlds import BlockWorld
+from training_worlds import BlockWorld, with_voxels
 
 from bev3d._errors import DataFormatError, UserError
 from bev3d.config import Config
@@ -92,22 +92,8 @@ def test_detector_of_another_network_is_refused(checkpoint: Path, small_config: 
         load_detector(checkpoint, replace(small_config, channels=(8, 16)))
 
 
-def sparse(config: Config) -> Config:
-    return replace(
-        config,
-        encoder="voxels",
-        voxel_size_m=(0.25, 0.25, 0.5),
-        sparse_channels=(4, 8),
-        sparse_blocks=(1, 1),
-        sparse_strides=((2, 2, 2),),
-        sparse_paddings=((1, 1, 1),),
-        sparse_out_channels=8,
-        sparse_backend="bev3d",
-    )
-
-
 def test_whose_sparse_convolution_runs_may_change(small_config: Config, world: BlockWorld, tmp_path: Path) -> None:
-    config = sparse(small_config)
+    config = with_voxels(small_config)
     file = train(config, ".", tmp_path, dataset=world, max_seconds=0.0).checkpoint
     for backend in ("auto", "bev3d", "spconv"):
         _, taken = load_detector(file, replace(config, sparse_backend=backend))

@@ -99,6 +99,26 @@ def with_anchors(config: Config) -> Config:
     )
 
 
+def with_voxels(config: Config) -> Config:
+    """The same with a small sparse network of bev3d's own."""
+    return replace(
+        config,
+        encoder="voxels",
+        voxel_size_m=(0.25, 0.25, 0.5),
+        sparse_channels=(4, 8),
+        sparse_blocks=(1, 1),
+        sparse_strides=((2, 2, 2),),
+        sparse_paddings=((1, 1, 1),),
+        sparse_out_channels=8,
+        sparse_backend="bev3d",
+    )
+
+
+def with_pillars(config: Config) -> Config:
+    """The same with a learned pillar net."""
+    return replace(config, encoder="pillars", pillar_channels=(8, 8))
+
+
 def maps_of_targets(targets: Targets, config: Config) -> list[dict[str, Tensor]]:
     """The targets as a perfect centre head would answer: logits, and regression maps that are 0 without an object."""
     columns, rows = config.output_size
