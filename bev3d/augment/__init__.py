@@ -9,9 +9,11 @@ from bev3d.augment._points import drop_object_points, drop_points, shuffle_point
 from bev3d.augment._scene import flip_scene, rotate_scene, scale_scene, translate_scene
 from bev3d.augment._settings import (
     CENTERPOINT_NUSCENES,
+    CENTERPOINT_NUSCENES_COARSE,
     CENTERPOINT_NUSCENES_COUNTS,
     OPENPCDET_KITTI,
     OPENPCDET_KITTI_COUNTS,
+    OPENPCDET_SECOND_COUNTS,
     AugmentSettings,
     published_augmentation,
     settings_from_config,
@@ -19,9 +21,11 @@ from bev3d.augment._settings import (
 
 __all__ = [
     "CENTERPOINT_NUSCENES",
+    "CENTERPOINT_NUSCENES_COARSE",
     "CENTERPOINT_NUSCENES_COUNTS",
     "OPENPCDET_KITTI",
     "OPENPCDET_KITTI_COUNTS",
+    "OPENPCDET_SECOND_COUNTS",
     "AugmentSettings",
     "Augmentation",
     "AugmentedScene",

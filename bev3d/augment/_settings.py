@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -13,13 +13,18 @@ from bev3d.config import Config
 
 __all__ = [
     "CENTERPOINT_NUSCENES",
+    "CENTERPOINT_NUSCENES_COARSE",
     "CENTERPOINT_NUSCENES_COUNTS",
     "OPENPCDET_KITTI",
     "OPENPCDET_KITTI_COUNTS",
+    "OPENPCDET_SECOND_COUNTS",
     "AugmentSettings",
     "published_augmentation",
     "settings_from_config",
 ]
+
+
+FINE_M = 0.1  # voxels below it: the published setting of 0.075 m
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +67,11 @@ CENTERPOINT_NUSCENES = AugmentSettings(
     translate_std_m=(0.5, 0.5, 0.5),
     shuffle=True,
 )
-"""CenterPoint on nuScenes, voxels of 0.075 m (Yin et al. 2021, arXiv:2006.11275, and its published settings); with
-pillars of 0.2 m it turns by ± 0.3925 rad and does not shift. OpenPCDet scales by 1 ± 0.1."""
+"""CenterPoint on nuScenes, voxels of 0.075 m (Yin et al. 2021, arXiv:2006.11275, and its published settings).
+OpenPCDet scales by 1 ± 0.1."""
+
+CENTERPOINT_NUSCENES_COARSE = replace(CENTERPOINT_NUSCENES, rotate_rad=0.3925, translate_std_m=(0.0, 0.0, 0.0))
+"""The same with voxels of 0.1 m or pillars of 0.2 m: half the turn, and no shift."""
 
 OPENPCDET_KITTI = AugmentSettings(flip_axes=("y",), rotate_rad=math.pi / 4, scale_range=0.05, shuffle=True)
 """SECOND and PointPillars on KITTI as OpenPCDet trains them. KITTI looks forward along x, so x is never mirrored."""
@@ -78,6 +86,9 @@ CENTERPOINT_NUSCENES_COUNTS: Mapping[str, int] = MappingProxyType(
 
 OPENPCDET_KITTI_COUNTS: Mapping[str, int] = MappingProxyType({"Car": 15, "Pedestrian": 15, "Cyclist": 15})
 """Objects by class that PointPillars in OpenPCDet adds to a scene, whatever it holds (``fill_up=False``)."""
+
+OPENPCDET_SECOND_COUNTS: Mapping[str, int] = MappingProxyType({"Car": 20, "Pedestrian": 15, "Cyclist": 15})
+"""Objects by class up to which SECOND in OpenPCDet fills a scene (its ``LIMIT_WHOLE_SCENE``)."""
 
 
 def settings_from_config(config: Config) -> AugmentSettings:
@@ -100,16 +111,21 @@ def settings_from_config(config: Config) -> AugmentSettings:
 def published_augmentation(config: Config) -> dict[str, Any]:
     """Settings by name with which the published detectors of the config's data set are trained.
 
-    nuScenes: :data:`CENTERPOINT_NUSCENES`, filled up to :data:`CENTERPOINT_NUSCENES_COUNTS`, class-balanced. KITTI:
-    :data:`OPENPCDET_KITTI` with :data:`OPENPCDET_KITTI_COUNTS` added to every scene, without objects harder than hard.
-    Classes that the publication does not have are not pasted.
+    nuScenes: :data:`CENTERPOINT_NUSCENES` where voxels are finer than 0.1 m, else
+    :data:`CENTERPOINT_NUSCENES_COARSE`; filled up to :data:`CENTERPOINT_NUSCENES_COUNTS`, class-balanced. KITTI:
+    :data:`OPENPCDET_KITTI`, without objects harder than hard; with voxels, which is SECOND, filled up to
+    :data:`OPENPCDET_SECOND_COUNTS`, with pillars :data:`OPENPCDET_KITTI_COUNTS` added to every scene. Classes that the
+    publication does not have are not pasted.
 
     Returns:
         For ``dataclasses.replace(config, **published_augmentation(config))``, or to be written into a preset.
     """
-    is_kitti = config.dataset == "kitti"
-    settings = OPENPCDET_KITTI if is_kitti else CENTERPOINT_NUSCENES
-    counts = OPENPCDET_KITTI_COUNTS if is_kitti else CENTERPOINT_NUSCENES_COUNTS
+    is_kitti, is_second = config.dataset == "kitti", config.dataset == "kitti" and config.encoder == "voxels"
+    if is_kitti:
+        settings, counts = OPENPCDET_KITTI, OPENPCDET_SECOND_COUNTS if is_second else OPENPCDET_KITTI_COUNTS
+    else:
+        settings = CENTERPOINT_NUSCENES if config.voxel_size_m[0] < FINE_M else CENTERPOINT_NUSCENES_COARSE
+        counts = CENTERPOINT_NUSCENES_COUNTS
     return {
         "flip": bool(settings.flip_axes),
         "rotate_rad": settings.rotate_rad,
@@ -120,7 +136,7 @@ def published_augmentation(config: Config) -> dict[str, Any]:
         "shuffle_points": settings.shuffle,
         "class_balanced": not is_kitti,
         "paste_counts": tuple(counts.get(name, 0) for name in config.class_names),
-        "paste_fill_up": not is_kitti,
+        "paste_fill_up": not is_kitti or is_second,
         "paste_min_points": (5,),
         "paste_difficulties": (0, 1, 2) if is_kitti else (),
     }

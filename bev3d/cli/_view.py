@@ -77,18 +77,10 @@ def _position(sample: str, tokens: list[str]) -> int:
 
 
 def _targets(config: Config, samples: list[Any]) -> dict[str, Any]:
-    """Heatmap of the targets of each sample, by token."""
-    import torch
+    """Targets of each sample, by token."""
+    from bev3d.report import target_layer
 
-    from bev3d.targets import targets_from_config
-    from bev3d.viz import heatmap_layer
-
-    boxes = [torch.from_numpy(sample.boxes) for sample in samples]
-    targets = targets_from_config(config)(boxes, [torch.from_numpy(sample.labels) for sample in samples])
-    return {
-        sample.token: heatmap_layer(targets=targets, batch_index=i, range_m=config.range_m)
-        for i, sample in enumerate(samples)
-    }
+    return {sample.token: target_layer(sample, config)[0] for sample in samples}
 
 
 def _detect(checkpoint: Path, config: Config, samples: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from bev3d.config import Config
 from bev3d.models._sparse_resnet import SparseResNetSettings
@@ -20,6 +21,14 @@ __all__ = ["build_learned_encoder", "prepare_clouds"]
 
 def build_learned_encoder(config: Config) -> PillarEncoder | VoxelEncoder:
     """Pillar net, or voxels and sparse backbone, with weights from torch's generator."""
+    encoder = _build(config)
+    for layer in encoder.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.momentum = config.encoder_norm_momentum
+    return encoder
+
+
+def _build(config: Config) -> PillarEncoder | VoxelEncoder:
     caps = None
     if config.voxelization == "hard":
         caps = VoxelCaps(config.max_points_per_voxel, config.max_voxels_train, config.max_voxels_eval)

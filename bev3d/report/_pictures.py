@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from bev3d._progress import track
 from bev3d.config import Config
 from bev3d.data import Detections, Sample
 from bev3d.models import Detector
-from bev3d.targets import targets_from_config
+from bev3d.report._targets import target_layer
 from bev3d.training import heatmaps, loss_curves, make_views
 from bev3d.viz import (
     HeatmapLayer,
@@ -94,11 +93,9 @@ def predicted_layer(detector: Detector, sample: Sample, config: Config) -> Heatm
 
 
 def _targets(sample: Sample, config: Config, file: Path) -> Picture:
-    targets = targets_from_config(config)([torch.from_numpy(sample.boxes)], [torch.from_numpy(sample.labels)])
-    save_figure(overview_figure(sample, targets=targets, range_m=config.range_m), file)
-    assigned = sum(int(task.mask.sum()) for task in targets.tasks)
-    dropped = len(targets.dropped[0])
-    return file, f"{assigned} boxes have a target, {dropped} have none (outside the grid or the classes)."
+    layer, caption = target_layer(sample, config)
+    save_figure(overview_figure(sample, heatmap=layer, range_m=config.range_m), file)
+    return file, caption
 
 
 def curve_pictures(log: Path, ap: Mapping[str, float], out: Path) -> list[Picture]:

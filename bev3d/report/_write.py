@@ -16,6 +16,7 @@ from bev3d.config import Config
 from bev3d.data import Dataset, Sample, open_dataset
 from bev3d.report._pictures import Picture, SamplePictures, curve_pictures, sample_pictures
 from bev3d.report._score import Score, score_predictions
+from bev3d.report._targets import about_targets
 from bev3d.training import load_detector, predict
 from bev3d.viz import Page
 
@@ -101,13 +102,14 @@ def _page(title: str, config: Config, dataset: Dataset, score: Score, facts: Seq
 
 
 def _show(page: Page, config: Config, pictures: SamplePictures, curves: Sequence[Picture]) -> None:
-    about = "Labels solid, detections dashed; beside them the predicted heatmap and close-ups with cells and offsets."
-    page.section("Detections", about)
+    about = "Labels solid, detections dashed"
+    if config.head != "anchor":
+        about += "; beside them the predicted heatmap and close-ups with cells and offsets"
+    page.section("Detections", f"{about}.")
     page.link("scene.html", "Open these samples in 3D", "turn, zoom, switch layers; one file, works offline")
     for file, caption in [*pictures.space, *pictures.detections]:
         page.figure(file, caption)
-    about = "What the network is to answer: a Gaussian for every box, and the offset from its cell to its centre."
-    page.section("Targets", about)
+    page.section("Targets", about_targets(config))
     for file, caption in pictures.targets:
         page.figure(file, caption)
     rate = f"batch {config.batch_size}, peak learning rate {config.learning_rate:g}"

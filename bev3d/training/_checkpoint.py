@@ -23,10 +23,13 @@ __all__ = ["Checkpoint", "check_same_run", "load_checkpoint", "restore", "save_c
 FORMAT = "bev3d checkpoint 2"
 KEYS = {"format", "version", "config", "step", "skipped", "best", "sampler", "model", "ema", "optimiser", "scheduler"}
 KEYS |= {"scaler", "random", "log"}
-# what may differ between a run and its continuation: none of it changes the weights
+DEFAULTS = {
+    field.name: field.default for field in dataclasses.fields(Config) if field.default is not dataclasses.MISSING
+}
+# what may differ between a run and its continuation: none of it changes the weights by more than rounding
 FREE = {field.name for field in dataclasses.fields(PredictConfig)}
 FREE |= {"checkpoint_every_steps", "log_every_steps", "val_split", "device", "rank_timeout_s", "tensorboard"}
-FREE |= {"loader_workers", "paste_database"}
+FREE |= {"loader_workers", "paste_database", "sparse_backend"}
 FREE |= {"evaluate_every_steps", "evaluate_every_epochs", "evaluate_samples"}
 
 
@@ -115,7 +118,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         got = repr(marked) if isinstance(marked, str) and marked != FORMAT else "something else"
         raise DataFormatError(f"{path}: expected a file marked '{FORMAT}', got {got}")
     try:
-        config = config_from_mapping(content["config"])
+        # a setting that came after the checkpoint was written has a default, which is what was done before
+        config = config_from_mapping({**DEFAULTS, **content["config"]})
     except ConfigError as error:
         raise DataFormatError(f"{path}: its configuration is not one of this version: {error}") from error
     return Checkpoint(path, config, int(content["step"]), content)

@@ -96,7 +96,7 @@ def build_optimiser(model: nn.Module, config: Config, steps: int) -> tuple[AdamW
     The learning rate rises from a tenth of its peak and falls to nothing; the first beta runs against it,
     0.95 to 0.85 and back.
     """
-    optimiser = AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimiser = AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     schedule = OneCycleLR(
         optimiser,
         max_lr=config.learning_rate,

@@ -15,7 +15,7 @@ from bev3d._errors import DataFormatError
 from bev3d.config import Config
 from bev3d.data import Dataset, open_dataset
 from bev3d.training._batches import prepare_samples
-from bev3d.training._checkpoint import check_same_run, load_checkpoint, restore
+from bev3d.training._checkpoint import Checkpoint, check_same_run, load_checkpoint, restore
 from bev3d.training._device import choose_device, repeatable
 from bev3d.training._evaluate import Evaluate, evaluate_on
 from bev3d.training._interrupt import watched_signals
@@ -23,7 +23,7 @@ from bev3d.training._log import training_progress
 from bev3d.training._loop import Run, run_steps
 from bev3d.training._plot import plot_losses
 from bev3d.training._ranks import Ranks, joined_ranks, peer_failures_named
-from bev3d.training._record import CHECKPOINT, LOSS_CURVE, Record
+from bev3d.training._record import BEST, CHECKPOINT, LOSS_CURVE, Record
 from bev3d.training._sampler import Sampler
 from bev3d.training._state import TrainingState, build_state
 
@@ -121,13 +121,22 @@ def _opened_record(out: Path, state: TrainingState, resume: bool) -> Iterator[Re
     """The files of a run; where one was stopped there, ``state`` is put back to its checkpoint."""
     log: dict[str, Any] = {}
     if resume and (out / CHECKPOINT).is_file():
-        checkpoint = load_checkpoint(out / CHECKPOINT)
+        checkpoint = _checkpoint_to_go_on_from(out)
         check_same_run(checkpoint, state)
         restore(checkpoint, state)
         log = checkpoint.state["log"]
     state.ranks.add([0.0])  # nobody writes a checkpoint while another still reads
     with Record.opened(out, state, log) as record:
         yield record
+
+
+def _checkpoint_to_go_on_from(out: Path) -> Checkpoint:
+    try:
+        return load_checkpoint(out / CHECKPOINT)
+    except DataFormatError as error:
+        best = f"put a copy of {BEST} in its place, " if (out / BEST).is_file() else ""
+        advice = f"{best}train into another folder, or start anew without resuming, which overwrites it"
+        raise DataFormatError(f"{error}; {advice}") from error
 
 
 @contextmanager

@@ -76,3 +76,14 @@ def test_the_sparse_preset_has_its_size() -> None:
     config = load_config("tiny_sparse")
     assert len(config.sparse_channels) == 3
     assert sum(parameter.numel() for parameter in build_detector(config).parameters()) == 261_668
+
+
+@pytest.mark.parametrize(
+    ("preset", "momentum"),
+    [("tiny_pillar", 0.1), ("tiny_sparse", 0.1), ("nuscenes_pillar_0p2", 0.01), ("nuscenes_voxel_0p075", 0.01)],
+)
+def test_statistics_of_the_encoder_follow_as_the_preset_says(preset: str, momentum: float) -> None:
+    with torch.device("meta"):
+        encoder = build_detector(load_config(preset)).encoder
+    found = {layer.momentum for layer in encoder.modules() if isinstance(layer, torch.nn.BatchNorm1d)}
+    assert found == {momentum}

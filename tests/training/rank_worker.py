@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import distributed
-from training_worlds import BlockWorld, make_config
+from training_worlds import BlockWorld, make_config, with_anchors
 
 from bev3d.config import Config
 from bev3d.data import Sample
@@ -101,6 +101,7 @@ def main(out: Path) -> None:
     scenario("apart", BlockWorld(config), replace(config, sync_batch_norm=False))
     scenario("empty", mostly_empty(config))
     scenario("voxels", mostly_empty(voxel_config()), voxel_config())
+    scenario("anchors", mostly_empty(config), with_anchors(config))
     scenario("parts", BlockWorld(config), replace(config, batch_size=1, accumulate=2))
     plain = replace(config, flip=False, rotate_rad=0.0, scale_range=0.0)
     scenario("no_number", NoNumber(plain), plain)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_worlds import BlockWorld
+from training_worlds import BlockWorld, with_voxels
 
 from bev3d._errors import DataFormatError, UserError
 from bev3d.config import Config
@@ -32,8 +32,10 @@ def test_cut_file(checkpoint: Path, small_config: Config, world: BlockWorld, cut
     checkpoint.write_bytes(checkpoint.read_bytes()[:cut])
     with pytest.raises(DataFormatError, match=r"checkpoint\.pt: expected a checkpoint of bev3d"):
         load_checkpoint(checkpoint)
-    with pytest.raises(UserError):
+    damaged = checkpoint.read_bytes()
+    with pytest.raises(DataFormatError, match="; train into another folder, or start anew without resuming"):
         train(small_config, ".", checkpoint.parent, dataset=world)
+    assert checkpoint.read_bytes() == damaged
 
 
 class Trap:
@@ -69,6 +71,13 @@ def test_configuration_of_another_version(checkpoint: Path) -> None:
         load_checkpoint(checkpoint)
 
 
+def test_settings_that_came_later_have_their_default(checkpoint: Path, small_config: Config) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    del content["config"]["encoder_norm_momentum"]
+    torch.save(content, checkpoint)
+    assert load_checkpoint(checkpoint).config == small_config
+
+
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.pt: expected a checkpoint"):
         load_checkpoint(tmp_path / "none.pt")
@@ -81,3 +90,12 @@ def test_detector_of_another_network_is_refused(checkpoint: Path, small_config: 
     load_detector(checkpoint, replace(small_config, score_threshold=0.5))
     with pytest.raises(UserError, match=r"expected channels \(8, 8\) as the checkpoint was trained, got \(8, 16\)"):
         load_detector(checkpoint, replace(small_config, channels=(8, 16)))
+
+
+def test_whose_sparse_convolution_runs_may_change(small_config: Config, world: BlockWorld, tmp_path: Path) -> None:
+    config = with_voxels(small_config)
+    file = train(config, ".", tmp_path, dataset=world, max_seconds=0.0).checkpoint
+    for backend in ("auto", "bev3d", "spconv"):
+        _, taken = load_detector(file, replace(config, sparse_backend=backend))
+        assert taken.sparse_backend == backend
+    assert train(replace(config, sparse_backend="auto"), ".", tmp_path, dataset=world).steps == 6

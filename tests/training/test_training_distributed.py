@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from rank_worker import mostly_empty, shared_config, voxel_config
-from training_worlds import BlockWorld
+from training_worlds import BlockWorld, with_anchors
 
 from bev3d._errors import ConfigError, UserError
 from bev3d.training import load_checkpoint, load_detector, train
@@ -66,6 +66,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
         ("together", BlockWorld, {"batch_size": 4}),
         ("empty", mostly_empty, {"batch_size": 4}),
         ("voxels", mostly_empty, {**vars(voxel_config()), "batch_size": 4}),
+        ("anchors", mostly_empty, {**vars(with_anchors(shared_config())), "batch_size": 4}),
         ("parts", BlockWorld, {"batch_size": 2, "accumulate": 2}),
     ],
 )

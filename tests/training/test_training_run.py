@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from training_worlds import BlockWorld
+from training_worlds import BlockWorld, with_anchors, with_pillars, with_voxels
 
 from bev3d._errors import UserError
 from bev3d.config import Config
@@ -97,6 +98,19 @@ def test_time_limit_leaves_a_checkpoint_to_go_on_from(small_config: Config, worl
     while train(small_config, ".", tmp_path / "parts", dataset=world, max_seconds=0.0).steps < 6:
         pass
     train(small_config, ".", tmp_path / "whole", dataset=world)
+    assert_equal_weights(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("change", [with_pillars, with_voxels, with_anchors])
+def test_every_network_goes_on_to_the_bit(
+    small_config: Config, world: BlockWorld, tmp_path: Path, change: Callable[[Config], Config]
+) -> None:
+    config = change(small_config)
+    train(config, ".", tmp_path / "whole", dataset=world)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, ".", tmp_path / "parts", dataset=Stops(config, 9))
+    assert load_checkpoint(tmp_path / "parts" / "checkpoint.pt").step < 6
+    assert train(config, ".", tmp_path / "parts", dataset=world).steps == 6
     assert_equal_weights(tmp_path / "whole", tmp_path / "parts")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 from collections import Counter
 from dataclasses import replace
@@ -13,13 +14,7 @@ import torch
 from training_worlds import BlockWorld, make_sample
 
 from bev3d import ConfigError, UserError
-from bev3d.augment import (
-    CENTERPOINT_NUSCENES,
-    OPENPCDET_KITTI,
-    PasteDatabase,
-    published_augmentation,
-    settings_from_config,
-)
+from bev3d.augment import AugmentSettings, PasteDatabase, published_augmentation, settings_from_config
 from bev3d.config import Config, load_config
 from bev3d.data import Sample, open_dataset
 from bev3d.synth import write_kitti
@@ -209,19 +204,35 @@ def test_several_processes_may_ask_for_it_at_once(tmp_path: Path) -> None:
     assert sorted(file.name for file in folder.iterdir()) == ["index.json", "job.json", "points.npy"]
 
 
-@pytest.mark.parametrize(("preset", "expected"), [
-    ("kitti_3class", OPENPCDET_KITTI), ("synthetic_nuscenes", CENTERPOINT_NUSCENES),
-])  # fmt: skip
-def test_published_amounts_are_settings_of_presets(preset: str, expected: object) -> None:
-    config = replace(load_config(preset), **published_augmentation(load_config(preset)))
-    assert settings_from_config(config) == expected
-    counts = dict(zip(config.class_names, config.paste_counts, strict=True))
-    if preset == "kitti_3class":
-        assert counts == {"Car": 15, "Pedestrian": 15, "Cyclist": 15}
-        assert not config.paste_fill_up
-    else:
-        assert counts["construction_vehicle"] == 7
-        assert config.class_balanced
+PUBLISHED = {
+    "nuscenes_voxel_0p075": (math.pi / 4, (0.5, 0.5, 0.5), {"car": 2, "construction_vehicle": 7, "bicycle": 6}, True),
+    "nuscenes_voxel_0p1": (0.3925, (0.0, 0.0, 0.0), {"truck": 3, "trailer": 6, "traffic_cone": 2}, True),
+    "nuscenes_pillar_0p2": (0.3925, (0.0, 0.0, 0.0), {"bus": 4, "barrier": 2, "pedestrian": 2}, True),
+    "kitti_second": (math.pi / 4, (0.0, 0.0, 0.0), {"Car": 20, "Pedestrian": 15, "Cyclist": 15}, True),
+    "kitti_pointpillars": (math.pi / 4, (0.0, 0.0, 0.0), {"Car": 15, "Pedestrian": 15, "Cyclist": 15}, False),
+}
+
+
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_full_size_presets_augment_as_published(preset: str) -> None:
+    config = load_config(preset)
+    assert replace(config, **published_augmentation(config)) == config
+    turn, shift, counts, fill_up = PUBLISHED[preset]
+    assert settings_from_config(config) == AugmentSettings(
+        flip_axes=("y",) if config.dataset == "kitti" else ("x", "y"),
+        rotate_rad=turn,
+        scale_range=0.05,
+        translate_std_m=shift,
+        shuffle=True,
+    )
+    pasted = dict(zip(config.class_names, config.paste_counts, strict=True))
+    assert counts.items() <= pasted.items()
+    assert (config.paste_fill_up, config.paste_min_points) == (fill_up, (5,))
+
+
+def test_classes_that_a_publication_does_not_have_are_not_pasted() -> None:
+    config = replace(load_config("kitti_3class"), tasks=(("Car", "Van"),), peak_window=(3,))
+    assert published_augmentation(config)["paste_counts"] == (15, 0)
 
 
 class Hollow(BlockWorld):

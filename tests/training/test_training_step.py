@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from training_worlds import BlockWorld
+from training_worlds import BlockWorld, with_anchors
 
 from bev3d.config import Config
 from bev3d.training import DivergedError, Sampler, TrainingBatch, TrainingBatches, WeightAverage, load_checkpoint, train
@@ -44,8 +44,10 @@ def largest_difference(one: nn.Module, two: nn.Module) -> float:
 
 
 @pytest.mark.parametrize("empty", [False, True])
-def test_parts_that_are_added_up_equal_one_large_batch(small_config: Config, empty: bool) -> None:
+@pytest.mark.parametrize("head", ["shared", "anchor"])
+def test_parts_that_are_added_up_equal_one_large_batch(small_config: Config, head: str, empty: bool) -> None:
     config = replace(small_config, learning_rate=1e-3, iou_weight=0.5, corner_weight=0.5)
+    config = with_anchors(config) if head == "anchor" else config
     world = BlockWorld(config, 7)
     if empty:  # of the parts of a batch, some have objects and some have none
         bare = BlockWorld(config, 7, objects=0)

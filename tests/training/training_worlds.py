@@ -84,6 +84,41 @@ def make_config() -> Config:
     )
 
 
+def with_anchors(config: Config) -> Config:
+    """The same with an anchor head; an anchor has the size of its class's blocks."""
+    sizes = tuple((1.6 / share, 0.8 / share, 0.8 / share) for share in (1, 2, 3))
+    return replace(
+        config,
+        head="anchor",
+        velocity_head=False,
+        velocity_weight=0.0,
+        anchor_sizes_m=sizes,
+        anchor_z_m=(-1.0, -1.0, -1.0),
+        anchor_matched=(0.3,),
+        anchor_unmatched=(0.2,),
+    )
+
+
+def with_voxels(config: Config) -> Config:
+    """The same with a small sparse network of bev3d's own."""
+    return replace(
+        config,
+        encoder="voxels",
+        voxel_size_m=(0.25, 0.25, 0.5),
+        sparse_channels=(4, 8),
+        sparse_blocks=(1, 1),
+        sparse_strides=((2, 2, 2),),
+        sparse_paddings=((1, 1, 1),),
+        sparse_out_channels=8,
+        sparse_backend="bev3d",
+    )
+
+
+def with_pillars(config: Config) -> Config:
+    """The same with a learned pillar net."""
+    return replace(config, encoder="pillars", pillar_channels=(8, 8))
+
+
 def maps_of_targets(targets: Targets, config: Config) -> list[dict[str, Tensor]]:
     """The targets as a perfect centre head would answer: logits, and regression maps that are 0 without an object."""
     columns, rows = config.output_size
