@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -16,10 +16,11 @@ from bev3d.boxes import Box
 from bev3d.targets._grid import OutputGrid
 from bev3d.targets._oriented import draw_shapes
 from bev3d.targets._radius import RadiusKind, radius_rule
-from bev3d.targets._record import REGRESSION_SIZES, DropReason, Targets, TaskTargets
+from bev3d.targets._record import Targets
+from bev3d.targets._slots import dropped_boxes, task_targets
 from bev3d_ops.cpu import _heatmap as cpu
 from bev3d_ops.cpu._memory import zeros
-from bev3d_ops.reference._heatmap import KEPT, NOT_A_CLASS, OUTSIDE_RANGE, OVER_MAX_OBJECTS, Encoded, EncodeGrid
+from bev3d_ops.reference._heatmap import KEPT, Encoded, EncodeGrid
 from bev3d_ops.registered._heatmap import splat_gaussians
 
 __all__ = ["HeatmapTargets"]
@@ -27,11 +28,6 @@ __all__ = ["HeatmapTargets"]
 Array = np.ndarray | Tensor
 _RULES = {"cornernet": cpu.CORNERNET, "legacy": cpu.LEGACY, "sqrt_area": cpu.SQRT_AREA}
 _MOST_CELLS = 2**31 - 1
-_REASONS: dict[int, DropReason] = {
-    OUTSIDE_RANGE: "outside_range",
-    NOT_A_CLASS: "not_a_class",
-    OVER_MAX_OBJECTS: "over_max_objects",
-}
 
 
 class HeatmapTargets:
@@ -118,7 +114,7 @@ class HeatmapTargets:
         table, label, offsets = self._gather(boxes, labels)
         device = next((value.device for value in boxes if isinstance(value, Tensor)), torch.device("cpu"))
         slots, heatmaps = self._encode(table, label, offsets, device)
-        return Targets(_tasks(slots, heatmaps), _dropped(slots.reason, offsets))
+        return Targets(task_targets(slots, heatmaps), dropped_boxes(slots.reason, offsets))
 
     def _gather(
         self, boxes: Sequence[Array], labels: Sequence[Array]
@@ -205,40 +201,6 @@ class HeatmapTargets:
 def _drawing_device(device: torch.device) -> torch.device:
     """Where Gaussians are drawn: there is a kernel for CUDA and one for the CPU."""
     return device if device.type == "cuda" else torch.device("cpu")
-
-
-def _tasks(slots: Encoded, heatmaps: Sequence[Tensor]) -> tuple[TaskTargets, ...]:
-    device, tasks = heatmaps[0].device, len(heatmaps)
-    # making a tensor is what costs here: one call for all that has one shape, and none to say where it is already
-    cells, classes, boxes = _by_task(slots.indices, 3, tasks, device)
-    offsets, headings, velocities = _by_task(slots.pairs, 3, tasks, device)
-    (masks,), (heights,), (sizes,) = (
-        _by_task(values, 1, tasks, device) for values in (slots.mask, slots.height, slots.log_size)
-    )
-    names = tuple(REGRESSION_SIZES)
-    return tuple(
-        TaskTargets(heatmap, cell, class_, box, mask, dict(zip(names, regression, strict=True)))
-        for heatmap, cell, class_, box, mask, *regression in zip(
-            heatmaps, cells, classes, boxes, masks, offsets, heights, sizes, headings, velocities, strict=True
-        )
-    )
-
-
-def _by_task(values: NDArray[Any], fields: int, tasks: int, device: torch.device) -> list[Sequence[Tensor]]:
-    """Of values (fields, T, B, M, ...), or without the first where there is one field, (B, M, ...) of each task."""
-    has_fields = fields > 1
-    samples, *shape = values.shape[1 + has_fields :]
-    table = torch.from_numpy(values.reshape(fields * tasks * samples, *shape))
-    parts = (table if device.type == "cpu" else table.to(device)).split_with_sizes([samples] * (fields * tasks))
-    return [parts[k * tasks : (k + 1) * tasks] for k in range(fields)]
-
-
-def _dropped(reason: NDArray[np.int8], offsets: NDArray[np.int64]) -> tuple[dict[int, DropReason], ...]:
-    result: list[dict[int, DropReason]] = []
-    for start, end in pairwise(offsets.tolist()):
-        codes = reason[start:end]
-        result.append({i: _REASONS[int(codes[i])] for i in codes.nonzero()[0].tolist()})
-    return tuple(result)
 
 
 def _check_tasks(tasks: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:

@@ -86,7 +86,7 @@ def encode_boxes(
         None where a box has a non-finite entry or a size <= 0, or a label is no class: then ``planes`` are garbage.
     """
     out = empty_slots(len(classes.planes), len(offsets) - 1, max_objects, len(boxes))
-    marks = Marks(np.zeros(len(boxes), np.int64), np.zeros(len(boxes), np.int64))
+    marks = Marks(*np.zeros((2, len(boxes)), np.int64))
     if not len(boxes):
         return out, marks
     limits = np.array([*grid.range_m, *grid.cell_m, *rule.cell_m, rule.overlap, rule.least], np.float64)
