@@ -81,7 +81,7 @@ def test_anchor_head_orders_its_outputs_as_the_anchors() -> None:
 
 def test_anchor_head_starts_with_rare_positives_at_the_anchors() -> None:
     torch.manual_seed(0)
-    (outputs,) = AnchorHead(16, anchors=4, classes=3, code=9, directions=2)(torch.rand(2, 16, 8, 8) * 0.1)
+    (outputs,) = AnchorHead(16, anchors=4, classes=3, code=9, directions=2)(4 * torch.randn(2, 16, 8, 8).relu())
     assert outputs["class_logits"].sigmoid().mean().item() == pytest.approx(0.01, rel=0.1)
     assert outputs["box_code"].abs().max().item() < 0.3
     assert math.isclose(outputs["class_logits"].mean().item(), -math.log(99), rel_tol=0.05)
