@@ -139,12 +139,16 @@ class PillarLayer(nn.Module):
 
     def dynamic(self, rows: Tensor, pillar: Tensor, count: int) -> Tensor:
         """Points (N, C) to pillars (count, C') in the last layer, to points (N, C') before."""
-        rows = torch.relu(apply_to_rows(self.norm, self.linear(rows)))
-        best = scatter_max(rows, pillar, count)
-        return best if self.last else torch.cat([rows, best[pillar]], dim=1)
+        rows = apply_to_rows(self.norm, self.linear(rows))
+        if self.last:  # ReLU is monotone: after the maximum it is the same, and a pillar has many points
+            return torch.relu(scatter_max(rows, pillar, count))
+        rows = torch.relu(rows)
+        return torch.cat([rows, scatter_max(rows, pillar, count)[pillar]], dim=1)
 
     def padded(self, slots: Tensor) -> Tensor:
         """Slots (V, T, C) to (V, 1, C') in the last layer, to (V, T, C') before."""
-        rows = torch.relu(apply_to_rows(self.norm, self.linear(slots).flatten(0, 1))).unflatten(0, slots.shape[:2])
-        best = rows.amax(dim=1, keepdim=True)
-        return best if self.last else torch.cat([rows, best.expand_as(rows)], dim=2)
+        rows = apply_to_rows(self.norm, self.linear(slots).flatten(0, 1)).unflatten(0, slots.shape[:2])
+        if self.last:
+            return torch.relu(rows.amax(dim=1, keepdim=True))
+        rows = torch.relu(rows)
+        return torch.cat([rows, rows.amax(dim=1, keepdim=True).expand_as(rows)], dim=2)
