@@ -60,7 +60,10 @@ def test_a_step(preset: str) -> None:
     step(config_of(preset))
 
 
-@pytest.mark.parametrize("preset", ["tiny_pillar", "tiny_sparse", "synthetic_nuscenes", "kitti_3class", "kitti_anchor"])
+@pytest.mark.parametrize(
+    "preset",
+    ["tiny_pillar", "tiny_learned_pillar", "tiny_sparse", "synthetic_nuscenes", "kitti_3class", "kitti_anchor"],
+)
 def test_every_term_is_turned_on_by_settings_alone(preset: str) -> None:
     config = replace(load_config(preset), **TERMS)  # type: ignore[arg-type]
     expected = {"iou", "corner", "gaussian"}
@@ -80,7 +83,7 @@ def test_the_sparse_preset_has_its_size() -> None:
 
 @pytest.mark.parametrize(
     ("preset", "momentum"),
-    [("tiny_pillar", 0.1), ("tiny_sparse", 0.1), ("nuscenes_pillar_0p2", 0.01), ("nuscenes_voxel_0p075", 0.01)],
+    [("tiny_learned_pillar", 0.1), ("tiny_sparse", 0.1), ("nuscenes_pillar_0p2", 0.01), ("nuscenes_voxel_0p075", 0.01)],
 )
 def test_statistics_of_the_encoder_follow_as_the_preset_says(preset: str, momentum: float) -> None:
     with torch.device("meta"):
