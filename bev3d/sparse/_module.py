@@ -90,6 +90,7 @@ class SparseConvolution(SparseModule):
             return out if self.bias is None else out.replace_features(out.features + self.bias.to(features.dtype))
 
     def convolve(self, tensor: SparseTensor, features: Tensor, weight: Tensor) -> SparseTensor:
+        """What a kind of convolution does with features and weight of one dtype; every subclass has its own."""
         raise NotImplementedError
 
     def multiply(

@@ -16,8 +16,8 @@ from bev3d.evaluation._error_kinds import blame
 from bev3d.evaluation.kitti import MIN_OVERLAP, kitti_case, read_frames
 from bev3d.evaluation.kitti._compare import resampled_r40
 from bev3d.evaluation.kitti._gains import mended_scores
-from bev3d_ops.cpu._kitti_match import COUNTS, IGNORED, SKIPPED, matched_scores
-from bev3d_ops.cpu._kitti_resample import final_matches, found_pairs
+from bev3d_ops.cpu._kitti_match import COUNTS, IGNORED
+from bev3d_ops.cpu._kitti_resample import final_matches
 
 FRAMES = 60
 
@@ -90,19 +90,3 @@ def test_of_ignored_detections_the_first_takes_the_object() -> None:
     assert final_matches(overlaps, np.array([0]), *start, *states, scores, 0.5, -np.inf).tolist() == [-1, 0, -1]
     states[1][2] = COUNTS
     assert final_matches(overlaps, np.array([0]), *start, *states, scores, 0.5, -np.inf).tolist() == [-1, -1, 0]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_the_bootstrap_finds_the_scores_that_the_metric_does(seed: int) -> None:
-    """Any overlaps, equal scores, every state: which of equals is taken decides what is left for the next object."""
-    rng = np.random.default_rng(seed)
-    objects, detections = rng.integers(0, 6, 30), rng.integers(0, 8, 30)
-    start = [np.concatenate([[0], np.cumsum(counts)]) for counts in (objects * detections, objects, detections)]
-    states = [rng.choice([COUNTS, COUNTS, IGNORED, SKIPPED], counts.sum()) for counts in (objects, detections)]
-    scores = rng.integers(0, 4, detections.sum()) / 4
-    layout = (rng.random(start[0][-1]), *start, *states, scores, 0.5)
-    expected = matched_scores(*layout)
-    found, frame = found_pairs(*layout)
-    assert found.tolist() == expected.tolist()
-    assert (np.diff(frame) >= 0).all()
-    assert len(found) > 5

@@ -16,7 +16,8 @@ from bev3d.evaluation.kitti._curves import COUNTS, match_states
 from bev3d.evaluation.kitti._frames import Frames
 from bev3d.evaluation.kitti._overlaps import frame_overlaps
 from bev3d.evaluation.kitti._result import remark_on_absent
-from bev3d_ops.cpu._kitti_resample import count_changes, found_pairs, resample_curve
+from bev3d_ops.cpu._kitti_match import matched_scores
+from bev3d_ops.cpu._kitti_resample import count_changes, resample_curve
 from bev3d_ops.cpu._threads import run_in_ranges
 
 __all__ = ["COMPARED_METRICS", "compare_frames", "resampled_r40"]
@@ -112,7 +113,7 @@ def _events(
     truth_state, found_state = states
     scores = frames.found.scores
     layout = (*overlaps, frames.truth_start, frames.found_start, truth_state, found_state, scores)
-    hit_score, hit_frame = found_pairs(*layout, least)
+    hit_score, hit_frame = matched_scores(*layout, least)
     absorbed = np.zeros(len(frames.found), dtype=bool)
     at, frame, changes = count_changes(*layout, absorbed, frames.truth.alpha, frames.found.alpha, least)
     hits, order = np.argsort(-hit_score, kind="stable"), np.argsort(-at, kind="stable")

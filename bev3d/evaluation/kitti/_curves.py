@@ -79,7 +79,7 @@ def curves_of_states(
     matrix, start = overlaps
     truth_state, found_state = states
     layout = (matrix, start, frames.truth_start, frames.found_start, truth_state, found_state, frames.found.scores)
-    scores = matched_scores(*layout, least_overlap)
+    scores, _ = matched_scores(*layout, least_overlap)
     total = int((truth_state == COUNTS).sum())
     thresholds = recall_thresholds(scores, total)
     angles = (frames.truth.alpha, found_alpha)

@@ -17,9 +17,11 @@ COUNTS, IGNORED, SKIPPED = 0, 1, -1
 def matched_scores(overlaps, overlap_start, truth_start, found_start, truth_state, found_state, scores, least_overlap):
     """Scores of true positives when each ground truth takes the detection of highest score that overlaps enough.
 
-    Returns the (K,) scores in the order of the ground truth; recall thresholds are chosen from them.
+    Returns (K,) float64 scores in the order of the ground truth, from which recall thresholds are chosen, and (K,)
+    int64 frames that they are of.
     """
     result = np.empty(len(truth_state), dtype=np.float64)
+    frames = np.empty(len(truth_state), dtype=np.int64)
     count = 0
     taken = np.zeros(len(found_state), dtype=np.bool_)
     for frame in range(len(truth_start) - 1):
@@ -38,9 +40,9 @@ def matched_scores(overlaps, overlap_start, truth_start, found_start, truth_stat
                 continue
             taken[best] = True
             if truth_state[i] == COUNTS and found_state[best] == COUNTS:
-                result[count] = scores[best]
+                result[count], frames[count] = scores[best], frame
                 count += 1
-    return result[:count].copy()
+    return result[:count].copy(), frames[:count].copy()
 
 
 @njit(cache=True, nogil=True)

@@ -10,37 +10,9 @@ from numba import njit
 
 from bev3d_ops.cpu._kitti_match import COUNTS, SKIPPED, _pick
 
-__all__ = ["count_changes", "final_matches", "found_pairs", "resample_curve"]
+__all__ = ["count_changes", "final_matches", "resample_curve"]
 
 RECALLS = 41
-
-
-@njit(cache=True, nogil=True)
-def found_pairs(overlaps, overlap_start, truth_start, found_start, truth_state, found_state, scores, least_overlap):
-    """What ``matched_scores`` gives, and the frame of each: (K,) float64 and (K,) int64."""
-    result = np.empty(len(truth_state), dtype=np.float64)
-    frames = np.empty(len(truth_state), dtype=np.int64)
-    count = 0
-    taken = np.zeros(len(found_state), dtype=np.bool_)
-    for frame in range(len(truth_start) - 1):
-        first, last = found_start[frame], found_start[frame + 1]
-        for i in range(truth_start[frame], truth_start[frame + 1]):
-            if truth_state[i] == SKIPPED:
-                continue
-            row = overlap_start[frame] + (i - truth_start[frame]) * (last - first) - first
-            best = -1
-            for j in range(first, last):
-                if found_state[j] == SKIPPED or taken[j] or not overlaps[row + j] > least_overlap:
-                    continue
-                if best < 0 or scores[j] > scores[best]:
-                    best = j
-            if best < 0:
-                continue
-            taken[best] = True
-            if truth_state[i] == COUNTS and found_state[best] == COUNTS:
-                result[count], frames[count] = scores[best], frame
-                count += 1
-    return result[:count].copy(), frames[:count].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -124,7 +96,7 @@ def resample_curve(
     """R40 of precision and of similarity, in percent, for each row of weights; NaN where no object counts.
 
     Args:
-        hit_score, hit_frame: see :func:`found_pairs`, by descending score.
+        hit_score, hit_frame: see :func:`matched_scores`, by descending score.
         change_score, change_frame, changes: see :func:`count_changes`, by descending score.
         truth_of_frame: (F,) int64, objects that count.
         weights: (R, F) int64, how often each frame counts.
