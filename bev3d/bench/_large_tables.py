@@ -61,6 +61,7 @@ class _Writer:
     """A table that grows; laid out as nuScenes has it, a line for every value."""
 
     def __init__(self, stack: ExitStack, path: Path) -> None:
+        # closed by the stack
         self.handle: TextIO = stack.enter_context(open(path, "w", encoding="ascii", buffering=1 << 20))  # noqa: SIM115
         self.handle.write("[")
         self.comma = "\n"

@@ -148,7 +148,7 @@ def write_cache(
     for folder in folders:
         try:
             return CachedStore(_publish(folder, fingerprint(files), everything, replace))
-        except (OSError, CacheDamagedError) as error:  # noqa: PERF203
+        except (OSError, CacheDamagedError) as error:  # noqa: PERF203  # one folder that fails is not the last
             failures.append(str(error))
     warnings.warn(
         f"the nuScenes tables are read from JSON each time, since no cache could be written ({'; '.join(failures)}); "
