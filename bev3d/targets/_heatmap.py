@@ -28,6 +28,7 @@ __all__ = ["HeatmapTargets"]
 Array = np.ndarray | Tensor
 _RULES = {"cornernet": cpu.CORNERNET, "legacy": cpu.LEGACY, "sqrt_area": cpu.SQRT_AREA}
 _MOST_CELLS = 2**31 - 1
+_CPU = torch.device("cpu")
 
 
 class HeatmapTargets:
@@ -88,12 +89,9 @@ class HeatmapTargets:
             cell_m = (self.grid.mean_cell_m, self.grid.mean_cell_m)
         kind = cpu.NO_RULE if callable(radius) else _RULES.get(radius, cpu.NO_RULE)
         self._rule = cpu.RadiusRule(kind, float(min_overlap), float(min(min_radius, _MOST_CELLS)), cell_m)
-        self._encode_grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
+        grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
         self._class_counts = [len(task) for task in self.tasks]
-        self._sizes = np.array(self._class_counts)
-        self._first_planes = np.cumsum(self._sizes) - self._sizes
-        self._task_of_class = np.repeat(np.arange(len(self.tasks)), self._sizes)
-        self._class_in_task = np.concatenate([np.arange(size) for size in self._sizes])
+        self._encoding = cpu.encoding(self._class_counts, grid, max_objects, self._rule)
 
     def __call__(self, boxes: Sequence[Array], labels: Sequence[Array]) -> Targets:
         """Targets of a batch; the inputs stay as they are.
@@ -112,7 +110,7 @@ class HeatmapTargets:
             TypeError: boxes that are not floating point, labels that are not integers.
         """
         table, label, offsets = self._gather(boxes, labels)
-        device = next((value.device for value in boxes if isinstance(value, Tensor)), torch.device("cpu"))
+        device = _device_of(boxes)
         slots, heatmaps = self._encode(table, label, offsets, device)
         return Targets(task_targets(slots, heatmaps), dropped_boxes(slots.reason, offsets))
 
@@ -126,14 +124,16 @@ class HeatmapTargets:
         if len(boxes) != len(labels):
             raise ValueError(f"labels: expected {len(boxes)} samples, as boxes, got {len(labels)}")
         counts = [_check_sample(i, *pair) for i, pair in enumerate(zip(boxes, labels, strict=True))]
-        offsets = np.array([0, *accumulate(counts)])
-        table = np.full((int(offsets[-1]), 9), np.nan)
-        label = np.empty(len(table), np.int64)
-        for i, (start, end) in enumerate(pairwise(offsets)):
+        ends = [0, *accumulate(counts)]
+        table, label = np.empty((ends[-1], 9)), np.empty(ends[-1], np.int64)
+        for i, (start, end) in enumerate(pairwise(ends)):
             sample = _numpy(boxes[i])
-            table[start:end, : sample.shape[-1]] = sample
+            columns = sample.shape[1]
+            table[start:end, :columns] = sample
+            if columns < 9:
+                table[start:end, columns:] = np.nan
             label[start:end] = _numpy(labels[i])
-        return table, label, offsets
+        return table, label, np.array(ends)
 
     def _refuse(self, table: NDArray[np.float64], label: NDArray[np.int64], offsets: NDArray[np.int64]) -> NoReturn:
         """Say which box or label is wrong."""
@@ -154,10 +154,7 @@ class HeatmapTargets:
         shape = (len(self.class_names) * samples, self.grid.rows, self.grid.columns)
         # not torch.zeros: its thread pool costs milliseconds where the cores are busy, as under data loader workers
         planes = zeros(shape, np.float32) if self._is_round and device.type != "cuda" else None
-        classes = cpu.Classes(self._task_of_class, self._class_in_task, self._first_planes * samples, self._sizes)
-        encoded = cpu.encode_boxes(
-            boxes, labels, offsets, classes, self._encode_grid, self.max_objects, self._rule, planes
-        )  # fmt: skip
+        encoded = cpu.encode_boxes(boxes, labels, offsets, self._encoding, planes)
         if encoded is None:
             self._refuse(boxes, labels, offsets)
         slots, marks = encoded
@@ -187,8 +184,8 @@ class HeatmapTargets:
         """Of planes (P, H, W), task by task and then sample by sample, (B, C_t, H, W) of each task."""
         sizes = self._class_counts
         if samples == 1:
-            return planes.unsqueeze(0).split_with_sizes(sizes, 1)
-        parts = planes.split_with_sizes([samples * size for size in sizes])
+            return planes[None].unsafe_split_with_sizes(sizes, 1)
+        parts = planes.unsafe_split_with_sizes([samples * size for size in sizes])
         shape = planes.shape[1:]
         return [part.view(samples, size, *shape) for part, size in zip(parts, sizes, strict=True)]
 
@@ -198,9 +195,16 @@ class HeatmapTargets:
         return self._radii(boxes[:, Box.LENGTH] / along, boxes[:, Box.WIDTH] / across)
 
 
+def _device_of(boxes: Sequence[Array]) -> torch.device:
+    for value in boxes:
+        if isinstance(value, Tensor):
+            return value.device
+    return _CPU
+
+
 def _drawing_device(device: torch.device) -> torch.device:
     """Where Gaussians are drawn: there is a kernel for CUDA and one for the CPU."""
-    return device if device.type == "cuda" else torch.device("cpu")
+    return device if device.type == "cuda" else _CPU
 
 
 def _check_tasks(tasks: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,33 +24,33 @@ _REASONS: dict[int, DropReason] = {
 
 def task_targets(slots: Encoded, heatmaps: Sequence[Tensor]) -> tuple[TaskTargets, ...]:
     """Of each task its record, on the device of the heatmaps (B, C_t, H, W)."""
-    device, tasks = heatmaps[0].device, len(heatmaps)
-    # making a tensor is what costs here: one call for all that has one shape, and none to say where it is already
-    cells, classes, boxes = _by_task(slots.indices, 3, tasks, device)
-    offsets, headings, velocities = _by_task(slots.pairs, 3, tasks, device)
-    (masks,), (heights,), (sizes,) = (
-        _by_task(values, 1, tasks, device) for values in (slots.mask, slots.height, slots.log_size)
+    device, tasks, samples = heatmaps[0].device, len(heatmaps), len(heatmaps[0])
+    arrays = (slots.indices, slots.mask, slots.pairs, slots.height, slots.log_size)
+    tables = [torch.from_numpy(array) for array in arrays]
+    if device.type != "cpu":
+        tables = [table.to(device) for table in tables]
+    # Making a tensor is what costs here: so one call gives all of one shape. "Unsafe" concerns gradients, which targets
+    # have none of; it is the cheapest, and a part that is changed in place does not count as a change of the others.
+    once, thrice = [samples] * tasks, [samples] * (3 * tasks)
+    index, mask, pair, height, size = (
+        table.unsafe_split_with_sizes(sizes)
+        for table, sizes in zip(tables, (thrice, once, thrice, once, once), strict=True)
     )
-    each = zip(heatmaps, cells, classes, boxes, masks, offsets, heights, sizes, headings, velocities, strict=True)
     return tuple(
-        TaskTargets(
-            heatmap, cell, class_, box, mask,
-            {"offset": offset, "height": height, "log_size": size, "heading": heading, "velocity": velocity},
-        )
-        for heatmap, cell, class_, box, mask, offset, height, size, heading, velocity in each
+        [
+            TaskTargets(
+                heatmaps[t], index[t], index[tasks + t], index[2 * tasks + t], mask[t],
+                {
+                    "offset": pair[t], "height": height[t], "log_size": size[t],
+                    "heading": pair[tasks + t], "velocity": pair[2 * tasks + t],
+                },
+            )
+            for t in range(tasks)
+        ]
     )  # fmt: skip
 
 
-def _by_task(values: NDArray[Any], fields: int, tasks: int, device: torch.device) -> list[Sequence[Tensor]]:
-    """Of values (fields, T, B, M, ...), or without the first where there is one field, (B, M, ...) of each task."""
-    has_fields = fields > 1
-    samples, *shape = values.shape[1 + has_fields :]
-    table = torch.from_numpy(values.reshape(fields * tasks * samples, *shape))
-    parts = (table if device.type == "cpu" else table.to(device)).split_with_sizes([samples] * (fields * tasks))
-    return [parts[k * tasks : (k + 1) * tasks] for k in range(fields)]
-
-
-def dropped_boxes(reason: NDArray[np.int8], offsets: NDArray[np.int64]) -> tuple[dict[int, DropReason], ...]:
+def dropped_boxes(reason: NDArray[np.int64], offsets: NDArray[np.int64]) -> tuple[dict[int, DropReason], ...]:
     """Of each sample the boxes that are not kept, and why."""
     result: list[dict[int, DropReason]] = []
     for start, end in pairwise(offsets.tolist()):

@@ -43,15 +43,9 @@ def test_the_compiled_radius_is_that_of_the_rule(kind: Any, overlap: float) -> N
     boxes[::2, 4] = boxes[::2, 3]
     boxes[::3, 3:6] = np.round(boxes[::3, 3:6]) + 1
     rule = cpu.RadiusRule(KINDS[kind], overlap, 0.0, (1.0, 1.0))
-    one = np.zeros(1, np.int64)
+    grid = reference.EncodeGrid(GRID["range_m"], (CELL, CELL), COLUMNS, ROWS)
     encoded = cpu.encode_boxes(
-        boxes,
-        np.zeros(20_000, np.int64),
-        np.array([0, 20_000]),
-        cpu.Classes(one, one, one, one + 1),
-        reference.EncodeGrid(GRID["range_m"], (CELL, CELL), COLUMNS, ROWS),
-        20_000,
-        rule,
+        boxes, np.zeros(20_000, np.int64), np.array([0, 20_000]), cpu.encoding([1], grid, 20_000, rule)
     )
     assert encoded is not None
     expected = radius_rule(kind, overlap, 0.0)(boxes[:, 3], boxes[:, 4])

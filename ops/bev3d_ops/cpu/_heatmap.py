@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,28 +18,14 @@ __all__ = [
     "NO_RULE",
     "SQRT_AREA",
     "WIDEST",
-    "Classes",
+    "Encoding",
     "Marks",
     "RadiusRule",
     "encode_boxes",
+    "encoding",
     "gaussian_tables",
     "splat",
 ]
-
-
-class Classes(NamedTuple):
-    """Where the classes go.
-
-    Attributes:
-        task, place: (classes,) of each class its task and its place there.
-        plane, planes: (tasks,) first plane of each task in a stack of planes, and planes of a sample in it: class c
-            of sample b is plane ``plane[t] + b * planes[t] + place[c]``.
-    """
-
-    task: NDArray[np.int64]
-    place: NDArray[np.int64]
-    plane: NDArray[np.int64]
-    planes: NDArray[np.int64]
 
 
 class RadiusRule(NamedTuple):
@@ -57,6 +44,38 @@ class RadiusRule(NamedTuple):
     cell_m: tuple[float, float]
 
 
+class Encoding(NamedTuple):
+    """What :func:`encode_boxes` asks for beside the boxes, made once by :func:`encoding`.
+
+    Attributes:
+        classes: (4, classes) of each class its task, its place there, the classes of the tasks before, and the classes
+            of its task. In a stack of planes task by task, then sample by sample, class c of sample b of B is plane
+            ``before * B + b * each + place``.
+        limits: (12,) range, cell, the rule's cell, its overlap and least radius.
+        kind: of radius.
+        columns, rows: cells of a map.
+        tasks, max_objects: their numbers.
+    """
+
+    classes: NDArray[np.int64]
+    limits: NDArray[np.float64]
+    kind: int
+    columns: int
+    rows: int
+    tasks: int
+    max_objects: int
+
+
+def encoding(task_sizes: Sequence[int], grid: EncodeGrid, max_objects: int, rule: RadiusRule) -> Encoding:
+    """See :class:`Encoding`; ``task_sizes``: the number of classes of each task."""
+    sizes = np.array(task_sizes)
+    task = np.repeat(np.arange(len(sizes)), sizes)
+    before = (np.cumsum(sizes) - sizes)[task]
+    classes = np.stack([task, np.arange(len(task)) - before, before, sizes[task]])
+    limits = np.array([*grid.range_m, *grid.cell_m, *rule.cell_m, rule.overlap, rule.least], np.float64)
+    return Encoding(classes, limits, rule.kind, grid.columns, grid.rows, len(sizes), max_objects)
+
+
 class Marks(NamedTuple):
     """Of each of N boxes the plane and the radius of its Gaussian, int64; radius -1 where the box is not kept."""
 
@@ -68,31 +87,26 @@ def encode_boxes(
     boxes: NDArray[np.float64],
     labels: NDArray[np.int64],
     offsets: NDArray[np.int64],
-    classes: Classes,
-    grid: EncodeGrid,
-    max_objects: int,
-    rule: RadiusRule,
+    how: Encoding,
     planes: NDArray[np.float32] | None = None,
 ) -> tuple[Encoded, Marks] | None:
     """As ``bev3d_ops.reference._heatmap.encode_boxes``, in one pass over the boxes that checks and draws them too.
 
     Args:
-        boxes, labels, offsets, grid, max_objects: see there.
-        classes: see :class:`Classes`.
-        rule: see :class:`RadiusRule`.
+        boxes, labels, offsets: see there.
+        how: see :func:`encoding`.
         planes: (P, H, W), C-contiguous: the kept boxes are drawn there; None: nothing is.
 
     Returns:
         None where a box has a non-finite entry or a size <= 0, or a label is no class: then ``planes`` are garbage.
     """
-    out = empty_slots(len(classes.planes), len(offsets) - 1, max_objects, len(boxes))
-    marks = Marks(*np.zeros((2, len(boxes)), np.int64))
+    out = empty_slots(how.tasks, len(offsets) - 1, how.max_objects, len(boxes))
+    marks = Marks(np.zeros(len(boxes), np.int64), np.zeros(len(boxes), np.int64))
     if not len(boxes):
         return out, marks
-    limits = np.array([*grid.range_m, *grid.cell_m, *rule.cell_m, rule.overlap, rule.least], np.float64)
     canvas = np.empty((0, 0, 0), np.float32) if planes is None else planes
-    sizes = grid.columns, grid.rows, rule.kind
-    wide = encode_kernel(boxes, labels, offsets, *classes, limits, *sizes, *out, *marks, canvas, *gaussian_tables())
+    settings = how.classes, how.limits, how.columns, how.rows, how.kind
+    wide = encode_kernel(boxes, labels, offsets, *settings, *out, *marks, canvas, *gaussian_tables())
     if wide < 0:
         return None
     if wide and planes is not None:

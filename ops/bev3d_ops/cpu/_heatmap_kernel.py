@@ -18,27 +18,28 @@ _LARGEST_RADIUS = 2**31 - 1
 
 @njit(cache=True, nogil=True)
 def encode_kernel(
-    boxes, labels, offsets, task_of_class, class_in_task, first_plane, planes_of, limits, columns, rows, kind,
-    indices, mask, pairs, height, log_size, reason, column, row, plane, radius, canvas, tables, starts,
+    boxes, labels, offsets, classes, limits, columns, rows, kind,
+    indices, mask, pairs, height, log_size, fate, plane, radius, canvas, tables, starts,
 ):  # fmt: skip
     """Fill the slots and draw; the number of radii without a table, or -1 where the input is not sound."""
     for i in range(len(boxes)):
-        if not _is_sound(boxes[i]) or not -1 <= labels[i] < len(task_of_class):
+        if not _is_sound(boxes[i]) or not -1 <= labels[i] < classes.shape[1]:
             return -1
     _encode(
-        boxes, labels, offsets, task_of_class, class_in_task, limits, columns, rows,
-        indices, mask, pairs, height, log_size, reason, column, row,
+        boxes, labels, offsets, classes, limits, columns, rows,
+        indices, mask, pairs, height, log_size, fate[0], fate[1], fate[2],
     )  # fmt: skip
-    for sample in range(len(offsets) - 1):
+    samples = len(offsets) - 1
+    for sample in range(samples):
         for i in range(offsets[sample], offsets[sample + 1]):
-            if reason[i] == KEPT:
-                t = task_of_class[labels[i]]
-                plane[i] = first_plane[t] + sample * planes_of[t] + class_in_task[labels[i]]
+            if fate[0, i] == KEPT:
+                c = labels[i]
+                plane[i] = classes[2, c] * samples + sample * classes[3, c] + classes[1, c]
                 radius[i] = _whole(boxes[i, 3] / limits[8], boxes[i, 4] / limits[9], kind, limits[10], limits[11])
             else:
                 radius[i] = -1
     if len(canvas) and kind != NO_RULE:
-        return splat_kernel(canvas, plane, column, row, radius, tables, starts)
+        return splat_kernel(canvas, plane, fate[1], fate[2], radius, tables, starts)
     return 0
 
 
@@ -52,12 +53,13 @@ def _is_sound(box):
 
 @njit(nogil=True)
 def _encode(
-    boxes, labels, offsets, task_of_class, class_in_task, limits, columns, rows,
+    boxes, labels, offsets, classes, limits, columns, rows,
     indices, mask, pairs, height, log_size, reason, column, row,
 ):  # fmt: skip
-    tasks, _, slots = mask.shape
-    used = np.zeros(tasks, np.int64)
-    for sample in range(len(offsets) - 1):
+    samples, slots = len(offsets) - 1, mask.shape[1]
+    rows_of_field = len(mask)
+    used = np.zeros(rows_of_field // max(samples, 1), np.int64)
+    for sample in range(samples):
         used[:] = 0
         for i in range(offsets[sample], offsets[sample + 1]):
             if labels[i] < 0:
@@ -71,23 +73,23 @@ def _encode(
             if not (inside and 0 <= u < columns and 0 <= v < rows):
                 reason[i] = OUTSIDE_RANGE
                 continue
-            t = task_of_class[labels[i]]
+            t = classes[0, labels[i]]
             j = used[t]
             if j == slots:
                 reason[i] = OVER_MAX_OBJECTS
                 continue
             used[t] += 1
             reason[i], column[i], row[i] = KEPT, int(u), int(v)
-            indices[0, t, sample, j] = int(v) * columns + int(u)
-            indices[1, t, sample, j] = class_in_task[labels[i]]
-            indices[2, t, sample, j] = i - offsets[sample]
-            mask[t, sample, j] = True
-            pairs[0, t, sample, j, 0], pairs[0, t, sample, j, 1] = across - u, along - v
-            height[t, sample, j, 0] = z
+            first = t * samples + sample
+            second, third = first + rows_of_field, first + 2 * rows_of_field
+            indices[first, j], indices[second, j] = int(v) * columns + int(u), classes[1, labels[i]]
+            indices[third, j] = i - offsets[sample]
+            mask[first, j], height[first, j, 0] = True, z
             for k in range(3):
-                log_size[t, sample, j, k] = math.log(boxes[i, 3 + k])
-            pairs[1, t, sample, j, 0], pairs[1, t, sample, j, 1] = math.sin(boxes[i, 6]), math.cos(boxes[i, 6])
-            pairs[2, t, sample, j, 0], pairs[2, t, sample, j, 1] = boxes[i, 7], boxes[i, 8]
+                log_size[first, j, k] = math.log(boxes[i, 3 + k])
+            pairs[first, j, 0], pairs[first, j, 1] = across - u, along - v
+            pairs[second, j, 0], pairs[second, j, 1] = math.sin(boxes[i, 6]), math.cos(boxes[i, 6])
+            pairs[third, j, 0], pairs[third, j, 1] = boxes[i, 7], boxes[i, 8]
 
 
 @njit(nogil=True)

@@ -45,16 +45,16 @@ class EncodeGrid(NamedTuple):
 class Encoded(NamedTuple):
     """Slots of T tasks, B samples and M objects, and what became of each of the N boxes.
 
-    What has one shape and type lies in one array, so that few tensors have to be made of it.
+    What has one shape and type lies in one array, so that few tensors have to be made of it. The rows of such an array
+    go field by field, in a field task by task, then sample by sample.
 
     Attributes:
-        indices: (3, T, B, M) int64: cell_index, class_index, box_index.
-        mask: (T, B, M) bool.
-        pairs: (3, T, B, M, 2) float32: offset, heading, velocity.
-        height: (T, B, M, 1) float32.
-        log_size: (T, B, M, 3) float32.
-        reason: (N,) int8, KEPT or why there is no target.
-        column, row: (N,) int64, the cell of kept boxes.
+        indices: (3 * T * B, M) int64: cell_index, class_index, box_index.
+        mask: (T * B, M) bool.
+        pairs: (3 * T * B, M, 2) float32: offset, heading, velocity.
+        height: (T * B, M, 1) float32.
+        log_size: (T * B, M, 3) float32.
+        fate: (3, N) int64: :attr:`reason`, :attr:`column`, :attr:`row`.
     """
 
     indices: NDArray[np.int64]
@@ -62,22 +62,37 @@ class Encoded(NamedTuple):
     pairs: NDArray[np.float32]
     height: NDArray[np.float32]
     log_size: NDArray[np.float32]
-    reason: NDArray[np.int8]
-    column: NDArray[np.int64]
-    row: NDArray[np.int64]
+    fate: NDArray[np.int64]
 
-    def slots(self) -> dict[str, NDArray[Any]]:
+    @property
+    def reason(self) -> NDArray[np.int64]:
+        """(N,) KEPT or why there is no target."""
+        return self.fate[0]
+
+    @property
+    def column(self) -> NDArray[np.int64]:
+        """(N,) of kept boxes, in cells."""
+        return self.fate[1]
+
+    @property
+    def row(self) -> NDArray[np.int64]:
+        """(N,) of kept boxes, in cells."""
+        return self.fate[2]
+
+    def slots(self, samples: int) -> dict[str, NDArray[Any]]:
         """By name, (T, B, M) or (T, B, M, components)."""
-        cell_index, class_index, box_index = self.indices
-        offset, heading, velocity = self.pairs
+        fields = (self.indices, self.mask, self.pairs, self.height, self.log_size)
+        tasks = len(self.mask) // samples
+        views = (field.reshape(-1, tasks, samples, *field.shape[1:]) for field in fields)
+        (cell_index, class_index, box_index), (mask,), (offset, heading, velocity), (height,), (log_size,) = views
         return {
             "cell_index": cell_index,
             "class_index": class_index,
             "box_index": box_index,
-            "mask": self.mask,
+            "mask": mask,
             "offset": offset,
-            "height": self.height,
-            "log_size": self.log_size,
+            "height": height,
+            "log_size": log_size,
             "heading": heading,
             "velocity": velocity,
         }
@@ -85,19 +100,16 @@ class Encoded(NamedTuple):
 
 def empty_slots(tasks: int, samples: int, max_objects: int, boxes: int) -> Encoded:
     """All slots free: indices 0 (so that gathering is legal), box index -1, mask false, regression 0."""
-    shape = (tasks, samples, max_objects)
-    indices = np.zeros((3, *shape), np.int64)
-    indices[2] = -1
-    column, row = np.zeros((2, boxes), np.int64)
+    rows = tasks * samples
+    indices = np.zeros((3 * rows, max_objects), np.int64)
+    indices[2 * rows :] = -1
     return Encoded(
         indices=indices,
-        mask=np.zeros(shape, np.bool_),
-        pairs=np.zeros((3, *shape, 2), np.float32),
-        height=np.zeros((*shape, 1), np.float32),
-        log_size=np.zeros((*shape, 3), np.float32),
-        reason=np.zeros(boxes, np.int8),
-        column=column,
-        row=row,
+        mask=np.zeros((rows, max_objects), np.bool_),
+        pairs=np.zeros((3 * rows, max_objects, 2), np.float32),
+        height=np.zeros((rows, max_objects, 1), np.float32),
+        log_size=np.zeros((rows, max_objects, 3), np.float32),
+        fate=np.zeros((3, boxes), np.int64),
     )
 
 
@@ -122,6 +134,7 @@ def encode_boxes(
     """
     tasks = int(task_of_class.max()) + 1
     out = empty_slots(tasks, len(offsets) - 1, max_objects, len(boxes))
+    free = out.slots(len(offsets) - 1)
     values = torch.from_numpy(boxes)
     low = torch.tensor(grid.range_m[:3], dtype=torch.float64)
     high = torch.tensor(grid.range_m[3:], dtype=torch.float64)
@@ -145,7 +158,7 @@ def encode_boxes(
             chosen = indices[wanted]
             out.reason[chosen[max_objects:]] = OVER_MAX_OBJECTS
             chosen = chosen[:max_objects]
-            free, slots = out.slots(), (task, sample, slice(0, len(chosen)))
+            slots = (task, sample, slice(0, len(chosen)))
             column, row = cell[chosen].long().numpy().T
             out.column[chosen], out.row[chosen] = column, row
             free["cell_index"][slots] = row * grid.columns + column
