@@ -17,9 +17,9 @@ def iou_bev(a: Tensor, b: Tensor) -> Tensor:
         IoU = |A ∩ B| / (|A| + |B| - |A ∩ B|)
 
     The area of intersection is the clamp integral: exact to rounding, no vertex list, no tolerance. The gradient is in
-    closed form, found in the same pass as the value, finite everywhere, and 0 to rounding where the boxes are equal.
-    float64 is computed in float64; float32 in float32 on differences of centres and yaws (off by less than 2e-5), but
-    on the CPU in float64 where a gradient is tracked; smaller types as float32.
+    closed form, finite everywhere, and 0 to rounding where the boxes are equal.
+    float64 is computed in float64; float32 in float32 on differences of centres and yaws (off by less than 2e-5),
+    its gradient on the CPU in float64; smaller types as float32.
 
     Args:
         a: (..., 7 or 9), see :class:`bev3d.boxes.Box`.

@@ -47,7 +47,8 @@ def aligned_overlap(a: Tensor, b: Tensor, kind: int) -> Tensor:
         a, b = torch.broadcast_tensors(a[..., :7], b[..., :7])
     shape = a.shape[:-1]
     a, b = a.reshape(-1, 7), b.reshape(-1, 7)
-    if _is_tracked(a, b):
+    # without a GPU it is quicker to find the gradient of an IoU anew than to keep it
+    if _is_tracked(a, b) and (kind > IOU_3D or a.device.type != "cpu"):
         return registered.overlap_aligned_with_gradient(a, b, kind)[0].reshape(shape)
     return registered.overlap_aligned(a, b, kind).reshape(shape)
 

@@ -34,7 +34,8 @@ def aligned(kind: str, a: Tensor, b: Tensor) -> Tensor:
 def test_equals_the_aligned_form_of_gathered_boxes(kind: Any, dtype: torch.dtype) -> None:
     a, b, index_a, index_b = load(dtype)
     value, expected = matched_overlap(a, b, index_a, index_b, kind=kind), aligned(kind, a[index_a], b[index_b])
-    assert torch.equal(value, expected)
+    # an IoU is found with or without its gradient beside it, and in float32 with float64 inside or without
+    assert (value - expected).abs().max() <= torch.finfo(dtype).eps * 20
     cotangent = torch.randn(200, generator=torch.Generator().manual_seed(1)).to(dtype)
     gradients = [torch.autograd.grad(v, (a, b), cotangent) for v in (value, expected)]
     for one, other in zip(*gradients, strict=True):
@@ -138,7 +139,7 @@ def test_costs_nothing_per_box_that_is_in_no_pair() -> None:
     a, b = torch.rand(100_000, 7, requires_grad=True), torch.rand(100_000, 7)
     value = matched_overlap(a, b, torch.arange(100), torch.arange(100))
     (gradient,) = torch.autograd.grad(value.sum(), a)
-    assert torch.equal(value, iou_3d(a[:100], b[:100]))
+    assert (value - iou_3d(a[:100], b[:100])).abs().max() <= 2e-5  # in float32
     assert (gradient[100:] == 0).all()
 
 

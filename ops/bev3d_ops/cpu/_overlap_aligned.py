@@ -10,14 +10,21 @@ from numba import njit
 from bev3d_ops._overlap_kinds import IOU_3D
 from bev3d_ops.cpu._memory import empty_rows
 from bev3d_ops.cpu._overlap_block import BLOCK, OUT, ROWS, fill_block
-from bev3d_ops.cpu._overlap_fused import overlap_block, store_block
+from bev3d_ops.cpu._overlap_fused import overlap_block, store_block, store_scaled
 from bev3d_ops.cpu._overlap_gradient import G_ROWS, VALUE
 from bev3d_ops.cpu._overlap_pack import LARGEST_SINGLE_M, SMALLEST_SINGLE_M, pack, pack_slowly, turn, turn_single
 from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 from bev3d_ops.cpu._threads import run_in_ranges
 
-__all__ = ["aligned_overlap", "aligned_overlap_with_gradient", "copy_row", "fill_exactly", "scale_rows"]
+__all__ = [
+    "aligned_overlap",
+    "aligned_overlap_backward",
+    "aligned_overlap_with_gradient",
+    "copy_row",
+    "fill_exactly",
+    "scale_rows",
+]
 
 LEAST_BLOCKS = 800  # that are worth a thread
 LEAST_ROWS = 50_000
@@ -78,6 +85,18 @@ def _fill_gradient(a, b, first, last, kind, value, grad_a, grad_b):
         store_block(g, start, value, grad_a, grad_b)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_backward(a, b, factors, first, last, kind, grad_a, grad_b):
+    """Gradients times factors of whole blocks; an array for less than a block of pairs is not wanted."""
+    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
+    unwanted = np.empty(COLUMNS * BLOCK, grad_a.dtype)
+    has_a, has_b = len(grad_a) > 0, len(grad_b) > 0
+    one, other = (grad_a if has_a else unwanted), (grad_b if has_b else unwanted)
+    for start in range(first, last, BLOCK):
+        overlap_block(block, g, a, b, start, kind)
+        store_scaled(g, factors, start, one, start if has_a else 0, other, start if has_b else 0)
+
+
 def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
     """Overlap of box i of ``a`` with box i of ``b``.
 
@@ -94,16 +113,38 @@ def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
     value = np.empty(len(a), a.dtype)
     plain = _fill_single if a.dtype == np.float32 else _fill
     fill = plain if kind <= IOU_3D else _fill_form
-    _run(a, b, lambda one, other, i, j, out: fill(one, other, i, j, kind, out[0]), [value])
+    _run(len(a), _flat(a, b), lambda x, i, j, out: fill(x[0], x[1], i, j, kind, out[0]), [value])
     return value
 
 
 def aligned_overlap_with_gradient(a: np.ndarray, b: np.ndarray, kind: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As :func:`aligned_overlap`, in float64 inside; also the derivatives by the seven columns of both, (N, 7) each."""
     value, (grad_a, grad_b) = np.empty(len(a), a.dtype), empty_rows(2, (len(a), COLUMNS), a.dtype)
-    flat = [value, grad_a.reshape(-1), grad_b.reshape(-1)]
-    _run(a, b, lambda one, other, i, j, out: _fill_gradient(one, other, i, j, kind, *out), flat)
+    outputs = [value, grad_a.reshape(-1), grad_b.reshape(-1)]
+    _run(len(a), _flat(a, b), lambda x, i, j, out: _fill_gradient(x[0], x[1], i, j, kind, *out), outputs)
     return value, grad_a, grad_b
+
+
+def aligned_overlap_backward(
+    factors: np.ndarray, a: np.ndarray, b: np.ndarray, kind: int, wanted: tuple[bool, bool]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Derivatives of :func:`aligned_overlap` by the seven columns of both, (N, 7), row i times ``factors[i]``.
+
+    Found anew rather than kept from the forward pass: to write and to read them again takes longer. What is not
+    wanted is (0, 7).
+    """
+    grads = [np.empty((0, COLUMNS), a.dtype)] * 2
+    for which, rows in zip(np.flatnonzero(wanted), empty_rows(sum(wanted), (len(a), COLUMNS), a.dtype), strict=True):
+        grads[which] = rows
+
+    inputs = [*_flat(a, b), np.ascontiguousarray(factors, a.dtype)]
+    _run(
+        len(a),
+        inputs,
+        lambda x, i, j, out: _fill_backward(x[0], x[1], x[2], i, j, kind, *out),
+        [g.reshape(-1) for g in grads],
+    )
+    return grads[0], grads[1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -125,24 +166,28 @@ def scale_rows(factors: np.ndarray, rows: list[np.ndarray]) -> list[np.ndarray]:
     return scaled
 
 
-def _run(a: np.ndarray, b: np.ndarray, fill: Callable[..., None], out: list[np.ndarray]) -> None:
-    """Call ``fill(a, b, first, last, out)`` over whole blocks of the flat boxes, and over a copy of the last one.
+def _flat(*boxes: np.ndarray) -> list[np.ndarray]:
+    return [np.ascontiguousarray(values[:, :COLUMNS]).reshape(-1) for values in boxes]
 
-    ``out``: flat arrays of one or seven numbers for each pair.
+
+def _run(count: int, inputs: list[np.ndarray], fill: Callable[..., None], out: list[np.ndarray]) -> None:
+    """Call ``fill(inputs, first, last, out)`` over whole blocks of ``count`` pairs, and over a copy of the last one.
+
+    ``inputs``, ``out``: flat arrays of one or seven numbers for each pair, or of none.
     """
-    count = len(a)
-    one, other = (np.ascontiguousarray(boxes[:, :COLUMNS]).reshape(-1) for boxes in (a, b))
     # a block reads one number more than its boxes hold: the last one is copied
     whole = max(count - 1, 0) // BLOCK
-    run_in_ranges(lambda i, j: fill(one, other, i * BLOCK, j * BLOCK, out), whole, LEAST_BLOCKS)
+    run_in_ranges(lambda i, j: fill(inputs, i * BLOCK, j * BLOCK, out), whole, LEAST_BLOCKS)
     done = whole * BLOCK
     if done == count:
         return
-    tail = np.zeros((2, COLUMNS * BLOCK + 1), a.dtype)
-    for row, boxes in zip(tail, (one, other), strict=True):
-        row[: COLUMNS * (count - done)] = boxes[COLUMNS * done :]
-    parts = [np.empty(BLOCK * (len(array) // count), a.dtype) for array in out]
-    fill(tail[0], tail[1], 0, BLOCK, parts)
+    tails = []
+    for values in inputs:
+        each = len(values) // count
+        tails.append(np.zeros(each * BLOCK + 1, values.dtype))
+        tails[-1][: each * (count - done)] = values[each * done :]
+    parts = [np.empty(BLOCK * (len(array) // count), array.dtype) for array in out]
+    fill(tails, 0, BLOCK, parts)
     for array, part in zip(out, parts, strict=True):
         each = len(array) // count
         array[each * done :] = part[: each * (count - done)]

@@ -43,7 +43,7 @@ from bev3d_ops.cpu._overlap_shape import add_aspect, add_sizes
 from bev3d_ops.cpu._overlap_transpose import COLUMNS, LANES, store_gradients
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 
-__all__ = ["overlap_block", "store_block"]
+__all__ = ["overlap_block", "store_block", "store_scaled"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -149,4 +149,21 @@ def store_block(g, first, value, grad_a, grad_b):
     for k in range(BLOCK):
         value[first + k] = g[VALUE * BLOCK + k]
     for k in range(0, BLOCK, LANES):
-        store_gradients(g, BLOCK, k, grad_a, grad_b, COLUMNS * (first + k))
+        place = COLUMNS * (first + k)
+        store_gradients(g, BLOCK, k, grad_a, place, grad_b, place)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def store_scaled(g, factors, first, grad_a, first_a, grad_b, first_b):
+    """Copy the gradients, each pair's times its factor, to flat arrays; ``first``: the first pair's factor.
+
+    Args:
+        first_a, first_b: the pair's place in ``grad_a`` and in ``grad_b``.
+    """
+    each = factors[first : first + BLOCK]
+    for row in range(G_YAW_A + 1):
+        derivative = g[row * BLOCK : (row + 1) * BLOCK]
+        for k in range(BLOCK):
+            derivative[k] *= each[k]
+    for k in range(0, BLOCK, LANES):
+        store_gradients(g, BLOCK, k, grad_a, COLUMNS * (first_a + k), grad_b, COLUMNS * (first_b + k))

@@ -79,7 +79,9 @@ def _transpose(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return builder.zext(builder.bitcast(bad, ir.IntType(LANES)), ir.IntType(64))
 
 
-def _store_gradients(typingctx: Any, block: Any, width: Any, column: Any, out_a: Any, out_b: Any, first: Any) -> Any:
+def _store_gradients(
+    typingctx: Any, block: Any, width: Any, column: Any, out_a: Any, first_a: Any, out_b: Any, first_b: Any
+) -> Any:
     """Write the gradients of eight pairs, seven numbers for each box, to the flat ``out_a`` and ``out_b``.
 
     Rows of ``block``: x, y, z of b (minus them are a's); yaw of b; length, width, height of a; those of b; and two rows
@@ -89,15 +91,15 @@ def _store_gradients(typingctx: Any, block: Any, width: Any, column: Any, out_a:
         block: one-dimensional, float64, rows ``width`` long.
         width, column: integers; the pairs stand from place ``column`` on.
         out_a, out_b: float64 or float32.
-        first: index of the first number to write.
+        first_a, first_b: index of the first number to write in each.
     """
-    signature = types.void(block, types.int64, types.int64, out_a, out_b, types.int64)
+    signature = types.void(block, types.int64, types.int64, out_a, types.int64, out_b, types.int64)
     return signature, _store
 
 
 def _store(context: Any, builder: Any, signature: Any, args: Any) -> None:
-    block_type, _, _, a_type, b_type, _ = signature.args
-    block, width, column, out_a, out_b, first = args
+    block_type, _, _, a_type, _, b_type, _ = signature.args
+    block, width, column, out_a, first_a, out_b, first_b = args
     wide, narrow = (ir.VectorType(context.get_data_type(t.dtype), LANES) for t in (block_type, a_type))
     data = context.make_array(block_type)(context, builder, block).data
 
@@ -111,9 +113,9 @@ def _store(context: Any, builder: Any, signature: Any, args: Any) -> None:
     zero = _splat(builder, narrow.element(0.0), narrow)
     against = [builder.fsub(zero, vector) for vector in shift]
     sizes = [load(row) for row in range(4, 10)]
-    for array_type, array, columns in (
-        (a_type, out_a, [*against, *sizes[:3], load(11), zero]),
-        (b_type, out_b, [*shift, *sizes[3:], load(3), zero]),
+    for array_type, array, first, columns in (
+        (a_type, out_a, first_a, [*against, *sizes[:3], load(11), zero]),
+        (b_type, out_b, first_b, [*shift, *sizes[3:], load(3), zero]),
     ):
         out = context.make_array(array_type)(context, builder, array).data
         for k, row in enumerate(_transposed(builder, columns)):

@@ -5,19 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from bev3d_ops._arrays import kernel_arrays
-from bev3d_ops._overlap_kinds import KINDS
 from bev3d_ops.cpu import _overlap_aligned as cpu_aligned
 from bev3d_ops.cpu import _overlap_matched as cpu_matched
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.cuda._launch import cuda_launch
-from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
+from bev3d_ops.registered._overlap_backward import check_aligned, check_boxes, overlap_aligned_backward, scale_rows
 from bev3d_ops.registered._scatter import scatter_sum
 
 __all__ = [
@@ -25,30 +23,9 @@ __all__ = [
     "overlap_aligned_with_gradient",
     "overlap_matched",
     "overlap_matched_with_gradient",
-    "scale_rows",
 ]
 
 _Three = tuple[Tensor, Tensor, Tensor]
-
-
-def _check(a: Tensor, b: Tensor, kind: int) -> torch.dtype:
-    """The wider dtype of the two."""
-    for name, value in (("a", a), ("b", b)):
-        if value.ndim != 2 or value.shape[1] < 7:
-            raise ValueError(f"{name}: expected shape (N, 7) or wider, got {tuple(value.shape)}")
-        if not value.dtype.is_floating_point:
-            raise TypeError(f"{name}: expected a floating-point dtype, got {value.dtype}")
-    if b.device != a.device:
-        raise ValueError(f"b: expected the device of a ({a.device}), got {b.device}")
-    if kind not in KINDS.values():
-        raise ValueError(f"kind: expected one of {', '.join(map(str, KINDS.values()))}, got {kind}")
-    return torch.promote_types(a.dtype, b.dtype)
-
-
-def _check_aligned(a: Tensor, b: Tensor, kind: int) -> torch.dtype:
-    if a.shape[0] != b.shape[0]:
-        raise ValueError(f"b: expected as many boxes as a ({a.shape[0]}), got {b.shape[0]}")
-    return _check(a, b, kind)
 
 
 def _check_matched(a: Tensor, b: Tensor, index_a: Tensor, index_b: Tensor, kind: int) -> torch.dtype:
@@ -59,17 +36,17 @@ def _check_matched(a: Tensor, b: Tensor, index_a: Tensor, index_b: Tensor, kind:
             raise ValueError(f"{name}: expected the device of a ({a.device}), got {value.device}")
     if index_a.shape != index_b.shape:
         raise ValueError(f"index_b: expected the shape of index_a {tuple(index_a.shape)}, got {tuple(index_b.shape)}")
-    return _check(a, b, kind)
+    return check_boxes(a, b, kind)
 
 
 def _aligned_cpu(a: Tensor, b: Tensor, kind: int) -> Tensor:
-    dtype = _check_aligned(a, b, kind)
+    dtype = check_aligned(a, b, kind)
     one, other = kernel_arrays(a, b)
     return torch.from_numpy(cpu_aligned.aligned_overlap(one, other, kind)).to(dtype)
 
 
 def _aligned_gradient_cpu(a: Tensor, b: Tensor, kind: int) -> _Three:
-    dtype = _check_aligned(a, b, kind)
+    dtype = check_aligned(a, b, kind)
     one, other = kernel_arrays(a, b)
     value, grad_a, grad_b = cpu_aligned.aligned_overlap_with_gradient(one, other, kind)
     return torch.from_numpy(value).to(dtype), torch.from_numpy(grad_a).to(dtype), torch.from_numpy(grad_b).to(dtype)
@@ -121,32 +98,6 @@ def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: _Three) -> None:
     ctx.like = [(value.shape, value.dtype) for value in (a, b)]
 
 
-def _check_scaled(factors: Tensor, rows: list[Tensor]) -> None:
-    expect("factors", factors, "(N,)", None)
-    for row in rows:
-        expect("rows", row, f"({factors.shape[0]}, 7)", factors.shape[0], 7, dtype=factors.dtype, beside=factors)
-
-
-def _plain(*values: Tensor) -> list[np.ndarray]:
-    return [value.detach().contiguous().numpy() for value in values]
-
-
-def _scale_cpu(factors: Tensor, rows: list[Tensor]) -> list[Tensor]:
-    if factors.dtype not in (torch.float32, torch.float64):
-        return _scale_plain(factors, rows)
-    (array,) = _plain(factors)
-    arrays = cpu_aligned.scale_rows(array, _plain(*rows))
-    return [torch.from_numpy(array) for array in arrays]
-
-
-def _scale_plain(factors: Tensor, rows: list[Tensor]) -> list[Tensor]:
-    return [factors[:, None] * row for row in rows]
-
-
-def _scale_fake(factors: Tensor, rows: list[Tensor]) -> list[Tensor]:
-    return [row.new_empty(row.shape) for row in rows]
-
-
 def _fitted(rows: Tensor, shape: Any, dtype: torch.dtype) -> Tensor:
     """Columns from the eighth on have no derivative."""
     return (rows if shape[1] == 7 else pad(rows, (0, shape[1] - 7))).to(dtype)
@@ -178,9 +129,10 @@ def _matched_saved_backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | N
 
 def _aligned_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     a, b = ctx.saved_tensors
-    _, *rows = overlap_aligned_with_gradient(a, b, ctx.kind)
-    again = _Saved(rows, [(v.shape, v.dtype) for v in (a, b)], ctx.needs_input_grad)
-    return _aligned_saved_backward(again, grad)
+    needed = ctx.needs_input_grad[:2]
+    rows = overlap_aligned_backward(grad, a, b, ctx.kind, needed)
+    fitted = zip(rows, (a, b), needed, strict=True)
+    return (*(_fitted(row, like.shape, like.dtype) if wanted else None for row, like, wanted in fitted), None)
 
 
 def _matched_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -197,33 +149,25 @@ class _Saved:
         self.saved_tensors, self.like, self.needs_input_grad = saved_tensors, like, needs_input_grad
 
 
-scale_rows = register(
-    "overlap_scale_rows(Tensor factors, Tensor[] rows) -> Tensor[]",
-    cpu=_scale_cpu,
-    cuda=_scale_plain,
-    fake=_scale_fake,
-    check=_check_scaled,
-)
-"""Row i of each of ``rows`` (N, 7) times ``factors[i]`` (N,), all of one dtype: the way back through saved rows."""
-
 overlap_aligned = register(
     "overlap_aligned(Tensor a, Tensor b, int kind) -> Tensor",
     cpu=_aligned_cpu,
-    cuda=_on_cuda(cuda.aligned_overlap, _check_aligned),
-    fake=partial(_fake, _check_aligned, False),
+    cuda=_on_cuda(cuda.aligned_overlap, check_aligned),
+    fake=partial(_fake, check_aligned, False),
     setup=_keep_inputs,
     backward=_aligned_backward,
 )
 """Boxes a (N, >= 7) and b (N, >= 7), the targets; ``kind`` of ``bev3d_ops._overlap_kinds`` -> (N,), the wider dtype.
 
-The gradient is computed when it is asked for: where that is known before, the form below is cheaper.
+The gradient is computed when it is asked for, and nothing but the boxes is kept: on the CPU that is the quickest way
+to intersection and IoU. All other forms find their gradient beside the value: there the form below is cheaper.
 """
 
 overlap_aligned_with_gradient = register(
     "overlap_aligned_with_gradient(Tensor a, Tensor b, int kind) -> (Tensor, Tensor, Tensor)",
     cpu=_aligned_gradient_cpu,
-    cuda=_on_cuda(cuda.aligned_overlap_with_gradient, _check_aligned),
-    fake=partial(_fake, _check_aligned, True),
+    cuda=_on_cuda(cuda.aligned_overlap_with_gradient, check_aligned),
+    fake=partial(_fake, check_aligned, True),
     setup=_keep_gradients,
     backward=_aligned_saved_backward,
 )

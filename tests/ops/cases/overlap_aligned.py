@@ -14,6 +14,7 @@ from bev3d_ops._overlap_kinds import KINDS
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.reference import _overlap as reference
 from bev3d_ops.registered import _overlap_aligned as registered
+from bev3d_ops.registered import _overlap_backward as backward
 
 NAN, INF = float("nan"), float("inf")
 COUNT = 150  # not a multiple of the block of 64
@@ -138,10 +139,39 @@ def _factors_and_rows(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ..
 CASES.append(
     OpCase(
         "overlap_scale_rows",
-        registered.scale_rows,
+        backward.scale_rows,
         _factors_and_rows,
         reference=lambda factors, rows: [factors[:, None] * row for row in rows],
         dtypes=FLOATS + HALVES,
         tolerances=dict.fromkeys(FLOATS + HALVES, (0.0, 0.0)),
     )
 )
+
+
+def _factors_and_boxes(rng: torch.Generator, dtype: torch.dtype, *, kind: int, wanted: tuple[bool, bool]) -> Any:
+    a, b, _ = _aligned(rng, dtype, kind=kind)
+    return torch.randn(COUNT, generator=rng).to(dtype), a, b, kind, wanted
+
+
+def _scaled_reference(factors: Tensor, a: Tensor, b: Tensor, kind: int, wanted: tuple[bool, bool]) -> Any:
+    _, *rows = _with_gradients(a, b, kind)
+    return tuple((factors[:, None] * row) if want else row[:0] for row, want in zip(rows, wanted, strict=True))
+
+
+CASES += [
+    OpCase(
+        f"overlap_aligned_backward {kind} {wanted}",
+        backward.overlap_aligned_backward,
+        partial(_factors_and_boxes, kind=KINDS[kind], wanted=wanted),
+        reference=_scaled_reference,
+        dtypes=FLOATS + HALVES if kind == "iou_3d" else FLOATS,
+        tolerances=TOLERANCES,
+    )
+    for kind, wanted in (
+        ("intersection_bev", (True, True)),
+        ("iou_bev", (True, False)),
+        ("iou_3d", (True, True)),
+        ("eiou_3d", (False, True)),
+        ("iou_bev", (False, False)),
+    )
+]
