@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import mmap
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
-from bev3d_ops.cpu._memory import LEAST_BYTES, empty_rows, zeros
+from bev3d_ops.cpu._memory import _IDLE, LEAST_BYTES, MOST_IDLE_BYTES, empty, empty_rows, zeros
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8])
@@ -51,3 +52,47 @@ def test_rows_do_not_overlap(rows: int) -> None:
     assert (other == 2).all()
     assert one.flags.c_contiguous
     assert other.flags.c_contiguous
+
+
+def test_memory_is_used_again_when_nothing_stands_on_it() -> None:
+    shape = (LEAST_BYTES // 8, 2)
+    gc.collect()
+    first = empty(shape, np.float64)
+    first[:] = 1
+    second = empty(shape, np.float64)
+    second[:] = 2
+    assert (first == 1).all()
+    view, where = torch.from_numpy(first)[5:].T, first.ctypes.data
+    del first
+    third = empty(shape, np.float64)
+    third[:] = 3
+    assert (view == 1).all()  # a view is enough to keep it
+    if hasattr(mmap, "MADV_FREE"):
+        del view
+        again = empty((shape[0] - 8, 2), np.float64)
+        assert again.ctypes.data == where
+        assert (second == 2).all()
+        assert (third == 3).all()
+        assert not zeros(shape, np.float64).any()
+
+
+def test_what_is_kept_is_bounded() -> None:
+    arrays = [empty(LEAST_BYTES, np.int8) for _ in range(MOST_IDLE_BYTES // LEAST_BYTES + 3)]
+    for array in arrays:
+        array[0] = 1
+    del arrays, array
+    gc.collect()
+    assert _IDLE.size <= MOST_IDLE_BYTES
+
+
+def test_threads_never_get_the_same_memory() -> None:
+    def work(mark: int) -> bool:
+        good = True
+        for _ in range(20):
+            array = empty(LEAST_BYTES, np.int8)
+            array[:: 1 << 12] = mark
+            good &= bool((array[:: 1 << 12] == mark).all())
+        return good
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(1, 9)))

@@ -73,6 +73,22 @@ def test_several_threads_give_the_same() -> None:
     assert np.array_equal(one[1], three[1])
 
 
+@pytest.mark.parametrize("scale_m", [1e-3, 1.0, 1e5])
+def test_the_few_points_that_lie_far_from_all_others_are_found(scale_m: float) -> None:
+    """The grid's cells lie where a sample of the points is; these are in none of them."""
+    rng = np.random.default_rng(0)
+    boxes = np.concatenate([rng.uniform(-1, 1, (40, 3)), rng.uniform(0.2, 1, (40, 3)), rng.uniform(-4, 4, (40, 1))], 1)
+    boxes[:, :2] *= np.repeat([[1, 1], [300, 1], [1, 300], [300, 300]], 10, axis=0)
+    points = rng.uniform(-1, 1, (30_000, 3))
+    lost = rng.choice(len(points), 40, replace=False)
+    points[lost] = boxes[:, :3]
+    boxes[:, :6] *= scale_m
+    points *= scale_m
+    expected = inside(points, boxes)
+    np.testing.assert_array_equal(points_in_boxes(points, boxes) >= 0, expected.any(1))
+    np.testing.assert_array_equal(count_points_in_boxes(points, boxes), expected.sum(0))
+
+
 def test_what_is_no_box_holds_nothing() -> None:
     good = [0.0, 0, 0, 4, 2, 2, 0.0]
     rows = []

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bev3d_ops.cpu._focal_kernel import BFLOAT, BLOCK, FLOAT, HALF, focal_blocks
+from bev3d_ops.cpu._memory import empty
 from bev3d_ops.cpu._threads import run_in_ranges
 
 __all__ = ["BFLOAT", "FLOAT", "HALF", "focal_map", "focal_sums"]
@@ -32,8 +33,8 @@ def focal_map(
         kind: see ``logits``.
         slope: whether the slope is wanted; without it the second result is empty.
     """
-    loss = np.empty_like(heatmap)
-    steep = np.empty_like(heatmap) if slope else np.empty(0, heatmap.dtype)
+    loss = empty(heatmap.shape, heatmap.dtype)
+    steep = empty(heatmap.shape, heatmap.dtype) if slope else np.empty(0, heatmap.dtype)
     _run(logits, heatmap, alpha, beta, kind, loss, steep, np.empty((1, 0)))
     return loss, steep
 
@@ -52,7 +53,7 @@ def focal_sums(
 
     Other arguments as for :func:`focal_map`; ``groups`` divides N.
     """
-    steep = np.empty_like(heatmap) if slope else np.empty(0, heatmap.dtype)
+    steep = empty(heatmap.shape, heatmap.dtype) if slope else np.empty(0, heatmap.dtype)
     sums = np.zeros((groups, -(-(heatmap.size // max(groups, 1)) // BLOCK)))
     _run(logits, heatmap, alpha, beta, kind, np.empty(0, heatmap.dtype), steep, sums)
     return sums.sum(1), steep

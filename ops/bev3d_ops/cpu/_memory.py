@@ -1,43 +1,130 @@
-"""Large results in huge pages: first touches of small ones cost more than many a kernel, and threads queue for them."""
+"""Memory of large results: in huge pages, and kept for the next result when it is no longer used.
+
+The first touch of new memory costs more than many a kernel, and threads queue for it. Small arrays get what malloc
+keeps back anyway; above that, every result would be new memory of the system's. What is kept here is at most
+MOST_IDLE_BYTES, and the system may take it back whenever it runs short.
+"""
 
 from __future__ import annotations
 
 import math
 import mmap
+import os
+import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["empty_rows", "zeros"]
+__all__ = ["empty", "empty_rows", "zeros"]
 
 _SMALL_BYTES = 1 << 22  # numpy.empty asks for huge pages from here on, numpy.zeros never does
 # glibc's malloc gives back what it freed before up to this size; above it, always new memory of the system's
 LEAST_BYTES = 1 << 25
+MOST_IDLE_BYTES = 1 << 28
 _HUGE_BYTES = 1 << 21
 
+Array = np.ndarray[Any, Any]
 
-def empty_rows(count: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> list[np.ndarray[Any, Any]]:
+
+class _Block:
+    """Pages of the system's, in huge ones."""
+
+    def __init__(self, size: int) -> None:
+        self.size = -(-size // _HUGE_BYTES) * _HUGE_BYTES
+        # a page more, so that the block can start at one; what is never touched is never there
+        self._pages = mmap.mmap(-1, self.size + _HUGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._pages.madvise(mmap.MADV_HUGEPAGE)
+        start = np.frombuffer(self._pages, np.uint8).ctypes.data
+        self._before = -start % _HUGE_BYTES
+        self.address = start + self._before
+
+    def offer(self) -> None:
+        """Let the system take the pages where it needs them, without losing them where it does not."""
+        self._pages.madvise(mmap.MADV_FREE, self._before, self.size)
+
+
+class _Idle:
+    """Blocks that nobody uses, the last one given back at the end."""
+
+    def __init__(self) -> None:
+        self.forget()
+        if hasattr(os, "register_at_fork"):  # another thread of the parent may have had the lock
+            os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        self._blocks: list[_Block] = []
+        self._lock = threading.RLock()  # a collection of garbage may give back while this thread takes
+
+    def take(self, size: int) -> _Block:
+        with self._lock:
+            fits = [block for block in self._blocks if size <= block.size <= size + size // 4 + _HUGE_BYTES]
+            if fits:
+                block = min(reversed(fits), key=lambda block: block.size)
+                self._blocks.remove(block)
+                return block
+        return _Block(size)
+
+    def give_back(self, block: _Block) -> None:
+        block.offer()
+        with self._lock:
+            self._blocks.append(block)
+            while self.size > MOST_IDLE_BYTES:
+                del self._blocks[0]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return sum(block.size for block in self._blocks)
+
+
+_IDLE = _Idle()
+
+
+class _Lease:
+    """What an array stands on: gives the block back when the last view of it is gone."""
+
+    def __init__(self, block: _Block, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self._block, self._idle = block, _IDLE
+        self.__array_interface__ = {
+            "version": 3, "shape": shape, "typestr": dtype.str, "data": (block.address, False),
+        }  # fmt: skip
+
+    def __del__(self) -> None:
+        self._idle.give_back(self._block)
+
+
+def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """numpy.empty; a large array stands on a block that an earlier one may have used."""
+    dtype, sizes = np.dtype(dtype), shape if isinstance(shape, tuple) else (shape,)
+    size = math.prod(sizes) * dtype.itemsize
+    if size < LEAST_BYTES or not _has_huge_pages():
+        return np.empty(sizes, dtype)
+    try:
+        return np.asarray(_Lease(_IDLE.take(size), sizes, dtype))
+    except OSError:  # a kernel without them
+        return np.empty(sizes, dtype)
+
+
+def empty_rows(count: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> list[Array]:
     """``count`` arrays; those too small for huge pages share the memory of one, which often is not."""
     dtype = np.dtype(dtype)
     if math.prod(shape) * dtype.itemsize < _SMALL_BYTES:
         return list(np.empty((count, *shape), dtype))
-    return [np.empty(shape, dtype) for _ in range(count)]
+    return [empty(shape, dtype) for _ in range(count)]
 
 
-def zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray[Any, Any]:
-    """numpy.zeros; a large array is memory of its own in huge pages, zeroed where it is first touched."""
-    dtype = np.dtype(dtype)
-    count = math.prod(shape) if isinstance(shape, tuple) else shape
-    if count * dtype.itemsize < LEAST_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return np.zeros(shape, dtype)
-    size = -(-count * dtype.itemsize // _HUGE_BYTES) * _HUGE_BYTES
-    # a page more, so that the array can start at one; what is never touched is never there
-    memory = mmap.mmap(-1, size + _HUGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """numpy.zeros; a large array is new memory in huge pages, zeroed where it is first touched."""
+    dtype, sizes = np.dtype(dtype), shape if isinstance(shape, tuple) else (shape,)
+    size = math.prod(sizes) * dtype.itemsize
+    if size < LEAST_BYTES or not _has_huge_pages():
+        return np.zeros(sizes, dtype)
     try:
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    except OSError:  # a kernel without them
-        return np.zeros(shape, dtype)
-    whole = np.frombuffer(memory, np.uint8)
-    start = -whole.ctypes.data % _HUGE_BYTES
-    return np.frombuffer(memory, dtype, count, start).reshape(shape)
+        return np.asarray(_Lease(_Block(size), sizes, dtype))
+    except OSError:
+        return np.zeros(sizes, dtype)
+
+
+def _has_huge_pages() -> bool:
+    return hasattr(mmap, "MADV_HUGEPAGE") and hasattr(mmap, "MADV_FREE")

@@ -35,6 +35,7 @@ def _first(points, rows, batches, grid, first, last, owner):
     members = grid[3]
     for i in range(first, last):
         begin, end = candidates(grid, np.float64(points[i, 0]), np.float64(points[i, 1]))
+        owner[i] = -1
         for k in range(begin, end):
             if _is_pair(points, rows, batches, i, members[k]):
                 owner[i] = members[k]
@@ -89,7 +90,7 @@ def points_in_boxes(points: np.ndarray, boxes: np.ndarray, batches: Batches = No
         (P,) int64.
     """
     rows, samples, grid = _search(points, boxes, batches)
-    owner = np.full(len(points), -1, np.int64)
+    owner = np.empty(len(points), np.int64)
     run_in_ranges(
         lambda first, last: _first(points, rows, samples, grid, first, last, owner), len(points), _POINTS_PER_THREAD
     )

@@ -13,6 +13,7 @@ from numba import njit
 __all__ = ["candidates", "grid_of_boxes", "holds", "prepare"]
 
 _FINEST = 256  # cells along a side: the table of 256 x 256 starts stays in the second-level cache
+_SAMPLE, _GOLDEN = 2000, 0.6180339887498949  # points; multiples of the golden ratio fill [0, 1) evenly
 # Columns of the prepared boxes, 64 bytes a row: one cache line.
 _X, _Y, _Z, _HALF_LENGTH, _HALF_WIDTH, _HALF_HEIGHT, _COS, _SIN = range(8)
 
@@ -65,34 +66,27 @@ def _spans(rows):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _bounds(points):
-    """Least x, least y, greatest x and greatest y; NaN is passed over.
+def _frames(points, spans):
+    """(8,): x0, y0, x1, y1 of where cells lie, and of all that boxes reach.
 
-    Of every other point in turn: each comparison waits for the one before it.
+    Cells lie where boxes are and a sample of the points is, or where boxes are if none is there; what is beyond belongs
+    to the cells at the border. Empty (x0 > x1) where there is no box.
     """
-    x0, y0, x1, y1 = np.float64(np.inf), np.float64(np.inf), np.float64(-np.inf), np.float64(-np.inf)
-    p0, q0, p1, q1 = x0, y0, x1, y1
-    last = points.shape[0] - 1
-    for i in range(0, last + 1, 2):
-        x, y = np.float64(points[i, 0]), np.float64(points[i, 1])
-        p, q = np.float64(points[min(i + 1, last), 0]), np.float64(points[min(i + 1, last), 1])
-        x0, x1 = x if x < x0 else x0, x if x > x1 else x1
-        y0, y1 = y if y < y0 else y0, y if y > y1 else y1
-        p0, p1 = p if p < p0 else p0, p if p > p1 else p1
-        q0, q1 = q if q < q0 else q0, q if q > q1 else q1
-    return min(x0, p0), min(y0, q0), max(x1, p1), max(y1, q1)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _frame(points, spans):
-    """x0, y0, x1, y1 of where points and boxes both are; empty where there is no such place."""
-    frame = np.array([np.inf, np.inf, -np.inf, -np.inf])
+    reach = np.array([np.inf, np.inf, -np.inf, -np.inf])
     for i in range(spans.shape[0]):
-        frame[0], frame[1] = min(frame[0], spans[i, 0]), min(frame[1], spans[i, 1])
-        frame[2], frame[3] = max(frame[2], spans[i, 2]), max(frame[3], spans[i, 3])
-    bounds = _bounds(points)
-    frame[0], frame[1] = max(frame[0], bounds[0]), max(frame[1], bounds[1])
-    frame[2], frame[3] = min(frame[2], bounds[2]), min(frame[3], bounds[3])
+        reach[0], reach[1] = min(reach[0], spans[i, 0]), min(reach[1], spans[i, 1])
+        reach[2], reach[3] = max(reach[2], spans[i, 2]), max(reach[3], spans[i, 3])
+    x0, y0, x1, y1 = np.float64(np.inf), np.float64(np.inf), np.float64(-np.inf), np.float64(-np.inf)
+    for k in range(min(points.shape[0], _SAMPLE)):
+        # no regular steps: scans come in rows, and a step as long as a row would see one direction only
+        i = int((k * _GOLDEN) % 1.0 * points.shape[0])
+        x, y = np.float64(points[i, 0]), np.float64(points[i, 1])
+        x0, x1 = x if x < x0 else x0, x if x > x1 else x1  # a NaN is passed over
+        y0, y1 = y if y < y0 else y0, y if y > y1 else y1
+    frame = np.concatenate((reach, reach))
+    x0, y0, x1, y1 = max(x0, reach[0]), max(y0, reach[1]), min(x1, reach[2]), min(y1, reach[3])
+    if x0 <= x1 and y0 <= y1:
+        frame[0], frame[1], frame[2], frame[3] = x0, y0, x1, y1
     return frame
 
 
@@ -107,8 +101,8 @@ def _cell(value, low, per_metre, side):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _cells_of(span, frame, per_x, per_y, side):
-    """First and last column and row of a span, last before first where it misses the frame."""
-    if span[2] < frame[0] or span[0] > frame[2] or span[3] < frame[1] or span[1] > frame[3] or span[0] > span[2]:
+    """First and last column and row of a span, last before first where it is empty."""
+    if span[0] > span[2]:
         return 0, -1, 0, -1
     return (
         _cell(span[0], frame[0], per_x, side),
@@ -130,11 +124,10 @@ def _entries(spans, frame, side):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def grid_of_boxes(points, rows):
-    """frame (4,), side, starts (side² + 1,) and the boxes of each cell, in ascending order."""
+    """Frames, see :func:`_frames`; side, starts (side² + 1,) and the boxes of each cell, in ascending order."""
     spans = _spans(rows)
-    frame = _frame(points, spans)
-    if not (frame[0] <= frame[2] and frame[1] <= frame[3]):
-        frame[:2], frame[2:] = 0.0, -1.0  # no point is in it
+    frame = _frames(points, spans)
+    if not (frame[4] <= frame[6] and frame[5] <= frame[7]):
         return frame, 1, np.zeros(2, np.int64), np.empty(0, np.int32)
     side = max(1, min(_FINEST, int(math.sqrt(points.shape[0]))))
     while side > 1 and _entries(spans, frame, side) > 4 * points.shape[0] + 16 * spans.shape[0]:
@@ -161,7 +154,7 @@ def grid_of_boxes(points, rows):
 def candidates(grid, x, y):
     """First and one past the last entry of ``members`` that may hold a point at x, y."""
     frame, side, starts, _ = grid
-    if not (x >= frame[0] and x <= frame[2] and y >= frame[1] and y <= frame[3]):
+    if not (x >= frame[4] and x <= frame[6] and y >= frame[5] and y <= frame[7]):
         return 0, 0
     column = _cell(x, frame[0], side / (frame[2] - frame[0]), side)
     cell = _cell(y, frame[1], side / (frame[3] - frame[1]), side) * side + column

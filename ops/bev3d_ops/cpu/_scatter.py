@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numba import njit
 
+from bev3d_ops.cpu._memory import empty
 from bev3d_ops.cpu._threads import run_in_ranges
 
 __all__ = ["gather_rows", "scatter_max", "scatter_sum", "spread_max"]
@@ -153,7 +154,7 @@ def scatter_max(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np
 
 def gather_rows(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     """(P, C): rows of values (V, C) at index (P,), 0 where there is no such row."""
-    out = np.empty((len(index), values.shape[1]), values.dtype)
+    out = empty((len(index), values.shape[1]), values.dtype)
     run_in_ranges(lambda first, last: _gather(values, index, first, last, out), len(out), _least(len(out), out))
     return out
 
@@ -161,7 +162,7 @@ def gather_rows(values: np.ndarray, index: np.ndarray) -> np.ndarray:
 def spread_max(grad: np.ndarray, source: np.ndarray, rows: int) -> np.ndarray:
     """(rows, C), 0 but for grad (V, C) at the rows that :func:`scatter_max` names."""
     # numpy.zeros would have its pages touched by one thread, and without huge ones
-    out = np.empty((rows, grad.shape[1]), grad.dtype)
+    out = empty((rows, grad.shape[1]), grad.dtype)
     run_in_ranges(lambda first, last: _clear(first, last, out), rows, _least(rows, out))
     run_in_ranges(lambda first, last: _spread(grad, source, first, last, out), len(grad), _least(len(grad), grad))
     return out

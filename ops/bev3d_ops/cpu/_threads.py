@@ -6,8 +6,10 @@ parallel call (every DataLoader worker), and its fallback layer ends one that ca
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -29,8 +31,9 @@ def run_in_ranges(kernel: Callable[[int, int], object], count: int, least: int) 
         kernel(0, count)
         return
     edges = [count * k // parts for k in range(parts + 1)]
-    pool = _pool(os.getpid(), parts - 1)
-    others = [pool.submit(kernel, edges[k], edges[k + 1]) for k in range(1, parts)]
+    team = _team(os.getpid(), parts - 1)
+    run = team.sent_elsewhere(kernel)
+    others = [team.pool.submit(run, edges[k], edges[k + 1]) for k in range(1, parts)]
     try:
         kernel(edges[0], edges[1])
     finally:
@@ -39,10 +42,52 @@ def run_in_ranges(kernel: Callable[[int, int], object], count: int, least: int) 
         other.result()
 
 
-@functools.lru_cache(maxsize=4)
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads that wait for the next call: to start one takes as long as a small kernel.
+class _Team:
+    """Threads that wait for the next call: to start one takes as long as a small kernel."""
 
-    By process, since a child of fork has none of its parent's threads.
-    """
-    return ThreadPoolExecutor(threads, thread_name_prefix="bev3d")
+    def __init__(self, threads: int) -> None:
+        self._members: list[int] = []
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="bev3d", initializer=self._enrol)
+
+    def _enrol(self) -> None:
+        self._members.append(threading.get_native_id())
+
+    def sent_elsewhere(self, kernel: Callable[[int, int], object]) -> Callable[[int, int], object]:
+        """``kernel``, and the threads sent to any processor but this thread's, until they begin with it.
+
+        A virtual machine's processor that sleeps passes for one that is taken away, and a thread that wakes is put
+        behind the one that woke it, where it waits for its end.
+        """
+        if _sched_getcpu is None:
+            return kernel
+        allowed = os.sched_getaffinity(0)
+        elsewhere = allowed - {_sched_getcpu()}
+        if not elsewhere:
+            return kernel
+        for member in self._members:
+            os.sched_setaffinity(member, elsewhere)
+
+        def run(start: int, stop: int) -> None:
+            os.sched_setaffinity(0, allowed)
+            kernel(start, stop)
+
+        return run
+
+
+@functools.lru_cache(maxsize=4)
+def _team(process: int, threads: int) -> _Team:
+    """By process, since a child of fork has none of its parent's threads."""
+    return _Team(threads)
+
+
+def _of_libc(name: str) -> Callable[[], int] | None:
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    try:
+        # the interpreter lock is kept: to give it up for so little invites another thread
+        return getattr(ctypes.PyDLL(None), name)
+    except (OSError, AttributeError):
+        return None
+
+
+_sched_getcpu = _of_libc("sched_getcpu")

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from bev3d_ops._voxel_grid import voxel_grid
-from bev3d_ops.cpu._memory import LEAST_BYTES, zeros
+from bev3d_ops.cpu._memory import empty
 from bev3d_ops.cpu._prefetch import prefetch_to_write
 
 __all__ = ["MOST_WORDS", "fill_voxels", "words_of"]
@@ -184,8 +184,6 @@ def fill_voxels(
 
 def _zeros(count: int, dtype: np.dtype) -> np.ndarray:
     """Written, not left to the first touch: that comes page by page here, in no order."""
-    if count * dtype.itemsize >= LEAST_BYTES:
-        return zeros(count, dtype)
-    out = np.empty(count, dtype)
+    out = empty(count, dtype)
     out.fill(0)
     return out
