@@ -82,7 +82,7 @@ def test_what_is_kept_is_bounded() -> None:
         array[0] = 1
     del arrays, array
     gc.collect()
-    assert _IDLE.size <= MOST_IDLE_BYTES
+    assert _IDLE.bytes <= MOST_IDLE_BYTES
 
 
 def test_threads_never_get_the_same_memory() -> None:

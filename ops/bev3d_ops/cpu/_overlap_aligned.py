@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from bev3d_ops._overlap_kinds import IOU_3D
-from bev3d_ops.cpu._memory import empty_rows
+from bev3d_ops.cpu._memory import empty, empty_rows
 from bev3d_ops.cpu._overlap_block import BLOCK, OUT, ROWS, fill_block
 from bev3d_ops.cpu._overlap_fused import overlap_block, store_block, store_scaled
 from bev3d_ops.cpu._overlap_gradient import G_ROWS, VALUE
@@ -110,7 +110,7 @@ def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
         2e-5), all else in float64. A box with a NaN or an infinity, or beyond 1e40, gives 0 for intersection and IoU,
         -1 for every other form; a size that is not positive counts as 0.
     """
-    value = np.empty(len(a), a.dtype)
+    value = empty(len(a), a.dtype)
     plain = _fill_single if a.dtype == np.float32 else _fill
     fill = plain if kind <= IOU_3D else _fill_form
     _run(len(a), _flat(a, b), lambda x, i, j, out: fill(x[0], x[1], i, j, kind, out[0]), [value])
@@ -119,7 +119,7 @@ def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
 
 def aligned_overlap_with_gradient(a: np.ndarray, b: np.ndarray, kind: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As :func:`aligned_overlap`, in float64 inside; also the derivatives by the seven columns of both, (N, 7) each."""
-    value, (grad_a, grad_b) = np.empty(len(a), a.dtype), empty_rows(2, (len(a), COLUMNS), a.dtype)
+    value, (grad_a, grad_b) = empty(len(a), a.dtype), empty_rows(2, (len(a), COLUMNS), a.dtype)
     outputs = [value, grad_a.reshape(-1), grad_b.reshape(-1)]
     _run(len(a), _flat(a, b), lambda x, i, j, out: _fill_gradient(x[0], x[1], i, j, kind, *out), outputs)
     return value, grad_a, grad_b
@@ -128,7 +128,7 @@ def aligned_overlap_with_gradient(a: np.ndarray, b: np.ndarray, kind: int) -> tu
 def aligned_overlap_backward(
     factors: np.ndarray, a: np.ndarray, b: np.ndarray, kind: int, wanted: tuple[bool, bool]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Derivatives of :func:`aligned_overlap` by the seven columns of both, (N, 7), row i times ``factors[i]``.
+    """Derivatives of :func:`aligned_overlap` by the seven columns of both, (N, 7), row i times ``factors[i]``, of any stride.
 
     Found anew rather than kept from the forward pass: to write and to read them again takes longer. What is not
     wanted is (0, 7).
@@ -137,7 +137,7 @@ def aligned_overlap_backward(
     for which, rows in zip(np.flatnonzero(wanted), empty_rows(sum(wanted), (len(a), COLUMNS), a.dtype), strict=True):
         grads[which] = rows
 
-    inputs = [*_flat(a, b), np.ascontiguousarray(factors, a.dtype)]
+    inputs = [*_flat(a, b), factors.astype(a.dtype, copy=False)]
     _run(
         len(a),
         inputs,

@@ -160,7 +160,7 @@ def store_scaled(g, factors, first, grad_a, first_a, grad_b, first_b):
     Args:
         first_a, first_b: the pair's place in ``grad_a`` and in ``grad_b``.
     """
-    each = factors[first : first + BLOCK]
+    each = factors[first : first + BLOCK].copy()
     for row in range(G_YAW_A + 1):
         derivative = g[row * BLOCK : (row + 1) * BLOCK]
         for k in range(BLOCK):

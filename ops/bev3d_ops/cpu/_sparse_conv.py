@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bev3d_ops.cpu._memory import empty
 from bev3d_ops.cpu._sparse_pairs import Pairs, ranges_of_work
 from bev3d_ops.cpu._sparse_tile import (
     ROWS,
@@ -21,16 +22,18 @@ from bev3d_ops.cpu._sparse_tile import (
 
 __all__ = ["sparse_conv", "sparse_conv_weight_grad"]
 
-_BLOCK_ROWS = 1024  # of the result: they and one offset's matrix stay in the second cache
+_BLOCK_ROWS = 256  # of the result: they and one offset's matrix stay in the second cache, and few make no thread wait
 _GROUP = 4 * ROWS  # columns of the features in one item of the weight's gradient
 _CHUNK_BYTES = 32 << 10  # of features and cotangents in the first cache, for the weight's gradient
 _LEAST_PRODUCTS = 2_000_000  # multiplications that are worth a thread
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _convolve(features, panels, out, source, target, starts, width, first, last):
+def _convolve(features, panels, bias, out, source, target, starts, width, first, last):
     count = out.shape[1] // width
     for block in range(first, last):
+        for row in range(block * _BLOCK_ROWS, min((block + 1) * _BLOCK_ROWS, len(out))):
+            out[row] = bias
         for k in range(starts.shape[0]):
             begin, end = starts[k, block], starts[k, block + 1]
             for t in range(0, count - 1, 2):
@@ -97,16 +100,16 @@ def sparse_conv(
     pairs = Pairs.ordered(pair_in, pair_out, offsets, len(features), out_count)
     width, channels = lanes(features.itemsize), weight.shape[2]
     panels = _panels(weight, width)
-    out = np.zeros((out_count, -(-channels // width) * width), features.dtype)
-    if bias is not None:
-        out[:, :channels] = bias
+    out = empty((out_count, -(-channels // width) * width), features.dtype)
+    constant = np.zeros(out.shape[1], features.dtype)
+    constant[:channels] = 0 if bias is None else bias
     starts = pairs.blocks(_BLOCK_ROWS)
 
     def convolve(first: int, last: int) -> None:
-        _convolve(features, panels, out, pairs.source, pairs.target, starts, width, first, last)
+        _convolve(features, panels, constant, out, pairs.source, pairs.target, starts, width, first, last)
 
     least = max(1, _LEAST_PRODUCTS // max(1, weight.shape[1] * channels))
-    ranges_of_work(convolve, np.diff(starts, axis=1).sum(axis=0), least)
+    ranges_of_work(convolve, np.diff(starts, axis=1).sum(axis=0) + 1, least)  # a block without pairs is filled too
     return out if out.shape[1] == channels else np.ascontiguousarray(out[:, :channels])
 
 

@@ -14,33 +14,48 @@ __all__ = ["Pairs", "ranges_of_work"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _are_within(rows, count):
+    """Whether all are in [0, count). Without an early end, so that the loop becomes vector instructions."""
+    outside = 0
+    for p in range(len(rows)):
+        outside |= (rows[p] < 0) | (rows[p] >= count)
+    return outside == 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _falls(rows):
+    """Whether some row is not above the one before it."""
+    before, after = rows[:-1], rows[1:]
+    falls = 0
+    for p in range(len(after)):
+        falls |= before[p] >= after[p]
+    return falls != 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _ascends(source, target, offsets, source_count, target_count):
     """-1 where an index or an offset is out of range; else 1 where target ascends strictly within each offset."""
     volume = len(offsets) - 1
     if volume < 0 or offsets[0] != 0 or offsets[volume] != len(source) or len(source) != len(target):
         return -1
-    ascends = 1
     for k in range(volume):
         if offsets[k] > offsets[k + 1]:
             return -1
-        before = -1
-        for p in range(offsets[k], offsets[k + 1]):
-            o = target[p]
-            if (o < 0) | (o >= target_count) | (source[p] < 0) | (source[p] >= source_count):
-                return -1
-            if o <= before:
-                ascends = 0
-            before = o
-    return ascends
+    if not (_are_within(source, source_count) and _are_within(target, target_count)):
+        return -1
+    for k in range(volume):
+        if offsets[k + 1] > offsets[k] and _falls(target[offsets[k] : offsets[k + 1]]):
+            return 0
+    return 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _block_starts(target, offsets, rows, starts):
-    """starts[k, b]: first pair of offset k whose target is in row b * rows or after."""
+    """starts[k, b]: first pair of offset k whose target is in row b * rows or after; a block has at most ``rows``."""
     for k in range(starts.shape[0]):
         low = offsets[k]
         for block in range(starts.shape[1]):
-            high = offsets[k + 1]
+            high = min(low + rows, offsets[k + 1]) if block else low
             while low < high:
                 middle = (low + high) // 2
                 if target[middle] < block * rows:

@@ -18,24 +18,32 @@ import torch
 __all__ = ["run_in_ranges"]
 
 
-def run_in_ranges(kernel: Callable[[int, int], object], count: int, least: int) -> None:
+def run_in_ranges(kernel: Callable[[int, int], object], count: int, least: int, turns: int = 1) -> None:
     """Call ``kernel(start, stop)`` over all of ``range(count)``, in as many threads as torch may use.
 
     Args:
         kernel: releases the interpreter lock and writes only what belongs to its range.
         count: number of items.
         least: items that are worth a thread; below twice that the call stays in this thread.
+        turns: ranges for each thread, of which it takes the next when it is done with one: several where a range's
+            time is not known, or long enough for a processor to be taken away.
     """
     parts = min(torch.get_num_threads(), count // max(least, 1))
     if parts <= 1:
         kernel(0, count)
         return
-    edges = [count * k // parts for k in range(parts + 1)]
+    ranges = [(count * k // (turns * parts), count * (k + 1) // (turns * parts)) for k in range(turns * parts)]
+    left = iter(ranges)  # its next() is one step under the interpreter lock
+
+    def work() -> None:
+        for start, stop in left:
+            kernel(start, stop)
+
     team = _team(os.getpid(), parts - 1)
-    run = team.sent_elsewhere(kernel)
-    others = [team.pool.submit(run, edges[k], edges[k + 1]) for k in range(1, parts)]
+    run = team.sent_elsewhere(work)
+    others = [team.pool.submit(run) for _ in range(1, parts)]
     try:
-        kernel(edges[0], edges[1])
+        work()
     finally:
         wait(others)  # they write to the caller's arrays
     for other in others:
@@ -52,24 +60,24 @@ class _Team:
     def _enrol(self) -> None:
         self._members.append(threading.get_native_id())
 
-    def sent_elsewhere(self, kernel: Callable[[int, int], object]) -> Callable[[int, int], object]:
-        """``kernel``, and the threads sent to any processor but this thread's, until they begin with it.
+    def sent_elsewhere(self, work: Callable[[], None]) -> Callable[[], None]:
+        """``work``, and the threads sent to any processor but this thread's, until they begin with it.
 
         A virtual machine's processor that sleeps passes for one that is taken away, and a thread that wakes is put
         behind the one that woke it, where it waits for its end.
         """
         if _sched_getcpu is None:
-            return kernel
+            return work
         allowed = os.sched_getaffinity(0)
         elsewhere = allowed - {_sched_getcpu()}
         if not elsewhere:
-            return kernel
+            return work
         for member in self._members:
             os.sched_setaffinity(member, elsewhere)
 
-        def run(start: int, stop: int) -> None:
+        def run() -> None:
             os.sched_setaffinity(0, allowed)
-            kernel(start, stop)
+            work()
 
         return run
 
