@@ -35,14 +35,16 @@ def _multiply_and_add(first: int, last: int, out: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _copy(first: int, last: int, source: np.ndarray, target: np.ndarray) -> None:
-    for i in range(first, last):
-        target[i] = source[i]
+    part, into = source[first:last], target[first:last]  # a loop that starts within an array is not made vectors of
+    for i in range(len(into)):
+        into[i] = part[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(first: int, last: int, target: np.ndarray) -> None:
-    for i in range(first, last):
-        target[i] = 1.0
+    into = target[first:last]
+    for i in range(len(into)):
+        into[i] = 1.0
 
 
 def _two(

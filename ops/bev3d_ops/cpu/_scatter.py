@@ -113,7 +113,7 @@ def scatter_sum(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np
         ValueError: an index that is not below ``count``; a negative one leaves its row out.
     """
     _check(index, count)
-    sums, numbers = np.empty((count, features.shape[1]), features.dtype), np.empty(count, np.int64)
+    sums, numbers = empty((count, features.shape[1]), features.dtype), np.empty(count, np.int64)
     least = _least(count, features) if torch.get_num_threads() >= _THREADS_FOR_SUMS else count
     rows = len(features)
     run_in_ranges(lambda first, last: _sum(features, index, 0, rows, first, last, sums, numbers), count, least)
@@ -130,7 +130,7 @@ def scatter_max(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np
     if len(features) >= 2**31:
         raise ValueError(f"features: expected fewer than 2^31 rows, got {len(features)}")
     rows, shape = len(features), (count, features.shape[1])
-    maxima, source = np.empty(shape, features.dtype), np.empty(shape, np.int32)
+    maxima, source = empty(shape, features.dtype), empty(shape, np.int32)
     if features.size < _VALUES_OF_HALVES or rows < _ROWS_OF_SEGMENT * count or torch.get_num_threads() == 1:
 
         def segments(first: int, last: int) -> None:
@@ -138,7 +138,7 @@ def scatter_max(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np
 
         run_in_ranges(segments, count, _least(count, features))
         return maxima, source
-    more, more_source = np.empty_like(maxima), np.empty_like(source)
+    more, more_source = empty(shape, features.dtype), empty(shape, np.int32)
     halves = (0, rows // 2, maxima, source), (rows // 2, rows, more, more_source)
 
     def half(first: int, last: int) -> None:
