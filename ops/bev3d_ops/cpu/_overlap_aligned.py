@@ -128,10 +128,10 @@ def aligned_overlap_with_gradient(a: np.ndarray, b: np.ndarray, kind: int) -> tu
 def aligned_overlap_backward(
     factors: np.ndarray, a: np.ndarray, b: np.ndarray, kind: int, wanted: tuple[bool, bool]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Derivatives of :func:`aligned_overlap` by the seven columns of both, (N, 7), row i times ``factors[i]``, of any stride.
+    """Derivatives of :func:`aligned_overlap` by the seven columns of both, (N, 7), row i times ``factors[i]``.
 
-    Found anew rather than kept from the forward pass: to write and to read them again takes longer. What is not
-    wanted is (0, 7).
+    ``factors`` (N,) may have any stride. Found anew rather than kept from the forward pass: to write and to read them
+    again takes longer. What is not wanted is (0, 7).
     """
     grads = [np.empty((0, COLUMNS), a.dtype)] * 2
     for which, rows in zip(np.flatnonzero(wanted), empty_rows(sum(wanted), (len(a), COLUMNS), a.dtype), strict=True):

@@ -91,19 +91,16 @@ def _gather(values, index, first, last, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _spread(grad, source, first, last, out):
-    """``out``, 0 before: an entry of it belongs to one segment, so that threads do not meet."""
-    for segment in range(first, last):
-        value, arg = grad[segment], source[segment]
-        for channel in range(len(value)):
-            i = arg[channel]
-            if i >= 0 and i < out.shape[0]:
-                out[i, channel] = value[channel]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _clear(first, last, out):
-    out[first:last] = 0
+def _spread(grad, source, index, first, last, out):
+    for i in range(first, last):
+        segment, row, here = index[i], out[i], np.int32(i)
+        if segment >= 0 and segment < grad.shape[0]:
+            value, arg = grad[segment], source[segment]
+            for channel in range(len(row)):
+                row[channel] = value[channel] if arg[channel] == here else 0
+        else:
+            for channel in range(len(row)):
+                row[channel] = 0
 
 
 def scatter_sum(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -159,12 +156,14 @@ def gather_rows(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     return out
 
 
-def spread_max(grad: np.ndarray, source: np.ndarray, rows: int) -> np.ndarray:
-    """(rows, C), 0 but for grad (V, C) at the rows that :func:`scatter_max` names."""
-    # numpy.zeros would have its pages touched by one thread, and without huge ones
-    out = empty((rows, grad.shape[1]), grad.dtype)
-    run_in_ranges(lambda first, last: _clear(first, last, out), rows, _least(rows, out))
-    run_in_ranges(lambda first, last: _spread(grad, source, first, last, out), len(grad), _least(len(grad), grad))
+def spread_max(grad: np.ndarray, source: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """(P, C): grad (V, C) at index (P,) where :func:`scatter_max` named the row for this value, 0 elsewhere.
+
+    Row by row, which is written in one go: to go from each value to the row it came from takes twice as long.
+    """
+    out = empty((len(index), grad.shape[1]), grad.dtype)
+    rows = len(out)
+    run_in_ranges(lambda first, last: _spread(grad, source, index, first, last, out), rows, _least(rows, out))
     return out
 
 

@@ -44,11 +44,13 @@ KERNEL void gather_rows(const scalar_t* __restrict__ values, const i64* __restri
     }
 }
 
-// out (P, C), zeroed before: grad (V, C) at the rows that max_segments names. A row is in one segment.
-KERNEL void spread_max(const scalar_t* __restrict__ grad, const int* __restrict__ source, scalar_t* __restrict__ out,
-                       i64 segments, i64 channels, i64 rows) {
-    FOR_EACH(k, segments * channels) {
-        const i64 i = source[k], channel = k % channels;
-        if (i >= 0 && i < rows) out[i * channels + channel] = grad[k];
+// out (P, C): grad (V, C) at index (P,) where max_segments named the row for this value, 0 elsewhere
+KERNEL void spread_max(const scalar_t* __restrict__ grad, const int* __restrict__ source,
+                       const i64* __restrict__ index, scalar_t* __restrict__ out, i64 rows, i64 channels,
+                       i64 segments) {
+    FOR_EACH(k, rows * channels) {
+        const i64 i = k / channels, channel = k - i * channels, segment = index[i];
+        const bool named = segment >= 0 && segment < segments && source[segment * channels + channel] == i;
+        out[k] = named ? grad[segment * channels + channel] : from_real<scalar_t>(0);
     }
 }

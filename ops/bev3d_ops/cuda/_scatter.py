@@ -39,11 +39,11 @@ def gather_rows(launch: Launch, values: Tensor, index: Tensor) -> Tensor:
     return out
 
 
-def spread_max(launch: Launch, grad: Tensor, source: Tensor, rows: int) -> Tensor:
+def spread_max(launch: Launch, grad: Tensor, source: Tensor, index: Tensor) -> Tensor:
     """See :func:`bev3d_ops.registered._scatter.spread_max`."""
-    grad, source = grad.contiguous(), source.contiguous()
-    out = grad.new_zeros((rows, grad.shape[1]))
-    launch("scatter.spread_max", out.dtype, grad.numel(), grad, source, out, *grad.shape, rows)
+    grad, source, index = grad.contiguous(), source.contiguous(), index.contiguous()
+    out = grad.new_empty((len(index), grad.shape[1]))
+    launch("scatter.spread_max", out.dtype, out.numel(), grad, source, index, out, *out.shape, len(grad))
     return out
 
 

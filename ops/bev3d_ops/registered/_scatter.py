@@ -28,8 +28,9 @@ def _check_gather(values: Tensor, index: Tensor) -> None:
     expect("index", index, "(P,)", None, dtype=torch.int64, beside=values)
 
 
-def _check_spread(grad: Tensor, source: Tensor, rows: int) -> None:
+def _check_spread(grad: Tensor, source: Tensor, index: Tensor) -> None:
     expect("grad", grad, "(V, C)", None, None)
+    expect("index", index, "(P,)", None, dtype=torch.int64, beside=grad)
     expect("source", source, f"{tuple(grad.shape)}, as grad", *grad.shape, dtype=torch.int32, beside=grad)
 
 
@@ -50,9 +51,10 @@ def _gather_cpu(values: Tensor, index: Tensor) -> Tensor:
     return torch.from_numpy(cpu.gather_rows(array, index.contiguous().numpy())).to(values.dtype)
 
 
-def _spread_cpu(grad: Tensor, source: Tensor, rows: int) -> Tensor:
+def _spread_cpu(grad: Tensor, source: Tensor, index: Tensor) -> Tensor:
     (array,) = kernel_arrays(grad)
-    return torch.from_numpy(cpu.spread_max(array, source.contiguous().numpy(), rows)).to(grad.dtype)
+    rows = cpu.spread_max(array, source.contiguous().numpy(), index.contiguous().numpy())
+    return torch.from_numpy(rows).to(grad.dtype)
 
 
 def _sum_fake(features: Tensor, index: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -70,9 +72,8 @@ def _keep_index(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
 
 
 def _keep_source(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.save_for_backward(output[1])
+    ctx.save_for_backward(output[1], inputs[1])
     ctx.mark_non_differentiable(output[1])
-    ctx.rows = inputs[0].shape[0]
 
 
 def _sum_backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor, None, None]:
@@ -80,7 +81,7 @@ def _sum_backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor, None, None]:
 
 
 def _max_backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor, None, None]:
-    return spread_max(grad, ctx.saved_tensors[0], ctx.rows), None, None
+    return spread_max(grad, *ctx.saved_tensors), None, None
 
 
 def _gather_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
@@ -124,10 +125,10 @@ gather_rows = register(
 """Rows of values (V, C) at index (P,) int64 -> (P, C); 0 where there is no such row."""
 
 spread_max = register(
-    "spread_max(Tensor grad, Tensor source, SymInt rows) -> Tensor",
+    "spread_max(Tensor grad, Tensor source, Tensor index) -> Tensor",
     cpu=_spread_cpu,
     cuda=partial(cuda.spread_max, cuda_launch),
-    fake=lambda grad, source, rows: grad.new_empty((rows, grad.shape[1])),
+    fake=lambda grad, source, index: grad.new_empty((index.shape[0], grad.shape[1])),
     check=_check_spread,
 )
-"""grad (V, C) at the rows that ``scatter_max`` names -> (rows, C), 0 elsewhere."""
+"""grad (V, C) at index (P,) int64 where ``scatter_max`` named the row for this value -> (P, C), 0 elsewhere."""

@@ -56,12 +56,13 @@ def _rows(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
 def _sources(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
     features, index, count = _maxima(rng, dtype)
     source = reference.scatter_max(features, index, count)[1]
-    return torch.randn(source.shape, generator=rng).to(dtype), source, len(features)
+    return torch.randn(source.shape, generator=rng).to(dtype), source, index
 
 
-def _spread_reference(grad: torch.Tensor, source: torch.Tensor, rows: int) -> torch.Tensor:
-    out = grad.new_zeros((rows, grad.shape[1]))
-    for segment, channel in (source >= 0).nonzero().tolist():
+def _spread_reference(grad: torch.Tensor, source: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """From each value to the row it came from; the index is not needed for it."""
+    out = grad.new_zeros((len(index), grad.shape[1]))
+    for segment, channel in ((source >= 0) & (source < len(index))).nonzero().tolist():
         out[source[segment, channel], channel] = grad[segment, channel]
     return out
 
