@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bev3d._files import write_json, write_text
-from bev3d.bench._tables import accuracy_table, case_tables, losses, verdict_table
+from bev3d.bench._tables import accuracy_table, case_tables, losses, thread_ceilings, verdict_table
 
 __all__ = ["FIGURES", "keep_section", "page"]
 
@@ -37,8 +37,7 @@ Packages beside ours: {packages}. {own}
 
 {verdicts}
 
-What two threads gain at best on this machine is in the first cases below: arithmetic in registers, a copy, new memory.
-A kernel that is bound by memory cannot gain more than a copy does.
+{ceilings}
 
 ### Who is right
 
@@ -106,6 +105,7 @@ def _cpu(section: dict[str, Any], out: Path) -> str:
         packages=_facts(section["packages"]),
         own=_OWN,
         verdicts=verdict_table(section["verdicts"]),
+        ceilings=thread_ceilings(section["cases"]),
         accuracy=accuracy_table(section["accuracy"]),
         figures="\n\n".join(shown) or "No figures in this run.",
         losses=losses(section["cases"]),

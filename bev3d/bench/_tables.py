@@ -6,7 +6,7 @@ from typing import Any
 
 from bev3d.bench._format import bytes_rate, duration, each, error_text, markdown_table, ratio, short
 
-__all__ = ["accuracy_table", "case_tables", "losses", "verdict_table"]
+__all__ = ["accuracy_table", "case_tables", "losses", "thread_ceilings", "verdict_table"]
 
 Facts = dict[str, Any]
 
@@ -68,6 +68,17 @@ def baseline(case: Facts) -> Facts | None:
 def case_tables(cases: list[Facts]) -> str:
     """A table for each case."""
     return "\n\n".join(f"### {case['name']}\n\n{_case_table(case)}" for case in cases)
+
+
+def thread_ceilings(cases: list[Facts]) -> str:
+    """What a second thread brings this machine at best, of the cases that measure the machine."""
+    gains = []
+    for case in cases:
+        times = [t["median_ms"] for t in case["timings"]]
+        if case["key"].startswith("machine-") and None not in times:
+            gains.append(f"{case['name'].split(': ', 1)[1]}: {ratio(times[0] / times[1])}")
+    text = "A kernel that is bound by memory cannot gain more from a second thread than a copy does."
+    return f"{text} This machine gained, in this run: {'; '.join(gains)}." if gains else text
 
 
 def _case_table(case: Facts) -> str:

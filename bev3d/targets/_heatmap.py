@@ -78,7 +78,7 @@ class HeatmapTargets:
         self.grid = OutputGrid.of(range_m, voxel_size_m, stride)
         if isinstance(max_objects, bool) or not isinstance(max_objects, int) or max_objects < 1:
             raise ValueError(f"max_objects: expected an integer >= 1, got {max_objects!r}")
-        self.max_objects = max_objects
+        self._max_objects = max_objects
         self.radius, self.min_overlap, self.min_radius = radius, min_overlap, min_radius
         self._radii = radius_rule(radius, min_overlap, min_radius)
         self.subcell_centres = subcell_centres
@@ -92,6 +92,11 @@ class HeatmapTargets:
         grid = EncodeGrid(*(getattr(self.grid, name) for name in EncodeGrid._fields))
         self._class_counts = [len(task) for task in self.tasks]
         self._encoding = cpu.encoding(self._class_counts, grid, max_objects, self._rule)
+
+    @property
+    def max_objects(self) -> int:
+        """Slots of a task in a sample."""
+        return self._max_objects
 
     def __call__(self, boxes: Sequence[Array], labels: Sequence[Array]) -> Targets:
         """Targets of a batch; the inputs stay as they are.

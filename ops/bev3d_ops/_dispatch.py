@@ -43,12 +43,13 @@ def batched_pairwise_overlap(a: Array, b: Array, offsets: np.ndarray, total: int
 
 def aligned_overlap(a: Tensor, b: Tensor, kind: int) -> Tensor:
     """Overlap (...) of aligned boxes a and b (..., >= 7), broadcastable, in their wider dtype; b is the target."""
-    if a.shape != b.shape or a.shape[-1] != 7:
-        a, b = torch.broadcast_tensors(a[..., :7], b[..., :7])
+    a, b = _seven(a), _seven(b)
+    if a.shape != b.shape:
+        a, b = torch.broadcast_tensors(a, b)
     shape = a.shape[:-1]
     a, b = a.reshape(-1, 7), b.reshape(-1, 7)
     # without a GPU it is quicker to find the gradient of an IoU anew than to keep it
-    if _is_tracked(a, b) and (kind > IOU_3D or a.device.type != "cpu"):
+    if _is_tracked(a, b) and (kind > IOU_3D or a.device.type != "cpu" or not _can_be_kept(a, b)):
         return registered.overlap_aligned_with_gradient(a, b, kind)[0].reshape(shape)
     return registered.overlap_aligned(a, b, kind).reshape(shape)
 
@@ -58,6 +59,16 @@ def matched_overlap(a: Tensor, b: Tensor, index_a: Tensor, index_b: Tensor, kind
     if _is_tracked(a, b):
         return registered.overlap_matched_with_gradient(a, b, index_a, index_b, kind)[0]
     return registered.overlap_matched(a, b, index_a, index_b, kind)
+
+
+def _seven(boxes: Tensor) -> Tensor:
+    """Without velocities, apart from them: who changes those in place changes no box."""
+    return boxes if boxes.shape[-1] == 7 else boxes[..., :7].contiguous()
+
+
+def _can_be_kept(*boxes: Tensor) -> bool:
+    """Tensors of torch.inference_mode() cannot, and a compiler sees none of them."""
+    return torch.compiler.is_compiling() or not any(value.is_inference() for value in boxes)
 
 
 def _is_tracked(a: Tensor, b: Tensor) -> bool:

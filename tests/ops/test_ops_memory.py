@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import mmap
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -85,6 +87,16 @@ def test_what_is_kept_is_bounded() -> None:
     assert _IDLE.bytes <= MOST_IDLE_BYTES
 
 
+def test_a_large_result_and_zeros_leave_what_is_kept_alone() -> None:
+    del_all = [empty(LEAST_BYTES, np.int8) for _ in range(3)]
+    del del_all
+    kept = _IDLE.bytes
+    zeros(LEAST_BYTES, np.int8)[::4096].any()
+    empty(MOST_IDLE_BYTES + 1, np.int8)
+    gc.collect()
+    assert _IDLE.bytes == kept
+
+
 def test_threads_never_get_the_same_memory() -> None:
     def work(mark: int) -> bool:
         good = True
@@ -96,3 +108,29 @@ def test_threads_never_get_the_same_memory() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(1, 9)))
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+def test_a_handler_that_lets_an_array_go_disturbs_nobody() -> None:
+    held: list[np.ndarray] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: held.clear())
+    signal.setitimer(signal.ITIMER_REAL, 2e-4, 2e-4)
+    try:
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            held.append(empty(1 << 21, np.int8))
+            alive = [empty(1 << 21, np.int8) for _ in range(3)]
+            assert len({array.ctypes.data for array in alive}) == 3
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert _IDLE.bytes <= MOST_IDLE_BYTES
+
+
+def test_pages_that_the_system_may_not_take_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    gc.collect()
+    array = empty(LEAST_BYTES, np.int8)
+    kept = _IDLE.bytes
+    monkeypatch.setattr("bev3d_ops.cpu._memory._Block._free", 12345)  # as madvise answers of locked ones
+    del array
+    assert _IDLE.bytes == kept

@@ -91,10 +91,10 @@ def test_slots_are_identical_to_the_torch_reference(max_objects: int) -> None:
     )
     for t, task in enumerate(targets.tasks):
         for name in ("cell_index", "class_index", "box_index", "mask"):
-            np.testing.assert_array_equal(getattr(task, name).numpy(), expected.slots(len(pairs))[name][t])
+            np.testing.assert_array_equal(getattr(task, name).numpy(), expected.slots(3, len(pairs))[name][t])
         for name, value in task.regression.items():
             assert value.dtype == torch.float32
-            np.testing.assert_array_equal(value.numpy(), expected.slots(len(pairs))[name][t])
+            np.testing.assert_array_equal(value.numpy(), expected.slots(3, len(pairs))[name][t])
     reasons = ["", "outside_range", "not_a_class", "over_max_objects"]
     flat = [reasons[code] for code in expected.reason]
     start = 0

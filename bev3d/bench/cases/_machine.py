@@ -35,7 +35,7 @@ def _multiply_and_add(first: int, last: int, out: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _copy(first: int, last: int, source: np.ndarray, target: np.ndarray) -> None:
-    part, into = source[first:last], target[first:last]  # a loop that starts within an array is not made vectors of
+    part, into = source[first:last], target[first:last]  # a loop over part of an array is not vectorised
     for i in range(len(into)):
         into[i] = part[i]
 

@@ -18,22 +18,20 @@ import torch
 __all__ = ["run_in_ranges"]
 
 
-def run_in_ranges(kernel: Callable[[int, int], object], count: int, least: int, turns: int = 1) -> None:
+def run_in_ranges(kernel: Callable[[int, int], object], count: int, least: int) -> None:
     """Call ``kernel(start, stop)`` over all of ``range(count)``, in as many threads as torch may use.
 
     Args:
         kernel: releases the interpreter lock and writes only what belongs to its range.
         count: number of items.
         least: items that are worth a thread; below twice that the call stays in this thread.
-        turns: ranges for each thread, of which it takes the next when it is done with one: several where a range's
-            time is not known, or long enough for a processor to be taken away.
     """
     parts = min(torch.get_num_threads(), count // max(least, 1))
     if parts <= 1:
         kernel(0, count)
         return
-    ranges = [(count * k // (turns * parts), count * (k + 1) // (turns * parts)) for k in range(turns * parts)]
-    left = iter(ranges)  # its next() is one step under the interpreter lock
+    # a thread that is done takes the next range: next() is one step under the interpreter lock
+    left = iter([(count * k // parts, count * (k + 1) // parts) for k in range(parts)])
 
     def work() -> None:
         for start, stop in left:
@@ -55,28 +53,34 @@ class _Team:
 
     def __init__(self, threads: int) -> None:
         self._members: list[int] = []
+        self._may_send = _sched_getcpu is not None
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="bev3d", initializer=self._enrol)
 
     def _enrol(self) -> None:
         self._members.append(threading.get_native_id())
 
     def sent_elsewhere(self, work: Callable[[], None]) -> Callable[[], None]:
-        """``work``, and the threads sent to any processor but this thread's, until they begin with it.
+        """``work``, after confining the waiting threads to processors other than this one; each lifts that at once.
 
-        A virtual machine's processor that sleeps passes for one that is taken away, and a thread that wakes is put
-        behind the one that woke it, where it waits for its end.
+        In a virtual machine a processor that sleeps passes for one that was taken away. A thread that is woken is then
+        put behind the one that woke it, and waits for its end. Where the system forbids it, nothing is confined.
         """
-        if _sched_getcpu is None:
+        if not self._may_send or _sched_getcpu is None:
             return work
-        allowed = os.sched_getaffinity(0)
-        elsewhere = allowed - {_sched_getcpu()}
-        if not elsewhere:
+        try:
+            allowed = os.sched_getaffinity(0)
+            elsewhere = allowed - {_sched_getcpu()}
+            for member in self._members if elsewhere else ():
+                os.sched_setaffinity(member, elsewhere)
+        except OSError:
+            self._may_send = False
             return work
-        for member in self._members:
-            os.sched_setaffinity(member, elsewhere)
 
         def run() -> None:
-            os.sched_setaffinity(0, allowed)
+            try:
+                os.sched_setaffinity(0, allowed)
+            except OSError:
+                self._may_send = False
             work()
 
         return run

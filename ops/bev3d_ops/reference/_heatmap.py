@@ -79,11 +79,10 @@ class Encoded(NamedTuple):
         """(N,) of kept boxes, in cells."""
         return self.fate[2]
 
-    def slots(self, samples: int) -> dict[str, NDArray[Any]]:
+    def slots(self, tasks: int, samples: int) -> dict[str, NDArray[Any]]:
         """By name, (T, B, M) or (T, B, M, components)."""
-        fields = (self.indices, self.mask, self.pairs, self.height, self.log_size)
-        tasks = len(self.mask) // samples
-        views = (field.reshape(-1, tasks, samples, *field.shape[1:]) for field in fields)
+        tables = ((3, self.indices), (1, self.mask), (3, self.pairs), (1, self.height), (1, self.log_size))
+        views = (table.reshape(fields, tasks, samples, *table.shape[1:]) for fields, table in tables)
         (cell_index, class_index, box_index), (mask,), (offset, heading, velocity), (height,), (log_size,) = views
         return {
             "cell_index": cell_index,
@@ -134,7 +133,7 @@ def encode_boxes(
     """
     tasks = int(task_of_class.max()) + 1
     out = empty_slots(tasks, len(offsets) - 1, max_objects, len(boxes))
-    free = out.slots(len(offsets) - 1)
+    free = out.slots(tasks, len(offsets) - 1)
     values = torch.from_numpy(boxes)
     low = torch.tensor(grid.range_m[:3], dtype=torch.float64)
     high = torch.tensor(grid.range_m[3:], dtype=torch.float64)

@@ -71,7 +71,7 @@ def _check_backward(factors: Tensor, a: Tensor, b: Tensor, kind: int, wanted: li
 def _backward_cpu(factors: Tensor, a: Tensor, b: Tensor, kind: int, wanted: list[bool]) -> tuple[Tensor, Tensor]:
     dtype = torch.promote_types(a.dtype, b.dtype)
     one, other = kernel_arrays(a, b)
-    # as it is, often one number for all
+    # not made contiguous: often one number expanded, with stride 0
     array = factors.detach().to(torch.float64 if one.dtype == np.float64 else torch.float32).numpy()
     grad_a, grad_b = cpu_aligned.aligned_overlap_backward(array, one, other, kind, (wanted[0], wanted[1]))
     return torch.from_numpy(grad_a).to(dtype), torch.from_numpy(grad_b).to(dtype)
