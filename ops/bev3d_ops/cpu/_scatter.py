@@ -92,15 +92,18 @@ def _gather(values, index, first, last, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _spread(grad, source, index, first, last, out):
+    # rows without a segment on their own: beside the others they keep the loop below from becoming vector instructions
     for i in range(first, last):
-        segment, row, here = index[i], out[i], np.int32(i)
-        if segment >= 0 and segment < grad.shape[0]:
-            value, arg = grad[segment], source[segment]
-            for channel in range(len(row)):
-                row[channel] = value[channel] if arg[channel] == here else 0
-        else:
-            for channel in range(len(row)):
-                row[channel] = 0
+        if index[i] < 0 or index[i] >= grad.shape[0]:
+            out[i] = 0
+    zero = grad.dtype.type(0)
+    for i in range(first, last):
+        segment, here = index[i], np.int32(i)
+        if segment < 0 or segment >= grad.shape[0]:
+            continue
+        row, value, arg = out[i], grad[segment], source[segment]
+        for channel in range(len(row)):
+            row[channel] = value[channel] if arg[channel] == here else zero
 
 
 def scatter_sum(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
