@@ -1,4 +1,4 @@
-"""Asking for memory ahead, for kernels that write to places in no order."""
+"""Asking for memory ahead, for kernels that read or write places in no order, or more than the hardware foresees."""
 
 from typing import Any
 
@@ -6,27 +6,37 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["prefetch_to_write"]
+__all__ = ["prefetch_to_read", "prefetch_to_write"]
 
 _WORD = ir.IntType(32)
-_WRITE, _KEEP, _DATA = 1, 3, 1
+_READ, _WRITE, _KEEP, _DATA = 0, 1, 3, 1
 
 
-def _prefetch(typing_context, array, index):
-    """Ask for the cache line of ``array[index]``, which is then written; nothing is read, so any index is legal."""
+def _generator(typing_context: Any, array: Any, index: Any, purpose: int) -> Any:
     if not isinstance(array, types.Array) or array.ndim != 1 or array.layout != "C":
         return None
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(array)(context, builder, value=arguments[0]).data
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, _WORD, _WORD, _WORD])
         prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
-        builder.call(prefetch, [place, _WORD(_WRITE), _WORD(_KEEP), _WORD(_DATA)])
+        builder.call(prefetch, [place, _WORD(purpose), _WORD(_KEEP), _WORD(_DATA)])
         return context.get_dummy_value()
 
     return types.void(array, types.int64), generate
 
 
-prefetch_to_write: Any = intrinsic(_prefetch)
+def _to_read(typing_context: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of ``array[index]``, which is then read; nothing is read here, so any index is legal."""
+    return _generator(typing_context, array, index, _READ)
+
+
+def _to_write(typing_context: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of ``array[index]``, which is then written; nothing is read, so any index is legal."""
+    return _generator(typing_context, array, index, _WRITE)
+
+
+prefetch_to_read: Any = intrinsic(_to_read)
+prefetch_to_write: Any = intrinsic(_to_write)

@@ -15,10 +15,13 @@ import torch
 from numba import njit
 
 from bev3d_ops.cpu._memory import empty
+from bev3d_ops.cpu._prefetch import prefetch_to_read, prefetch_to_write
 from bev3d_ops.cpu._threads import run_in_ranges
 
 __all__ = ["gather_rows", "scatter_max", "scatter_sum", "spread_max"]
 
+_LINE_BYTES = 64
+_AHEAD_BYTES, _SOON_BYTES = 8192, 1024  # of rows: how far ahead they, and the segments of them, are asked for
 _VALUES_PER_THREAD = 200_000
 _VALUES_OF_HALVES, _ROWS_OF_SEGMENT = 1_000_000, 4
 _THREADS_FOR_SUMS = 4  # fewer gain nothing
@@ -29,7 +32,14 @@ def _sum(features, index, begin, end, first, last, sums, numbers):
     """Rows ``begin`` to ``end`` of the segments ``first`` to ``last``."""
     sums[first:last] = 0
     numbers[first:last] = 0
+    rows, totals, channels = features.reshape(-1), sums.reshape(-1), features.shape[1]
+    row_bytes, step = max(1, channels * features.itemsize), _LINE_BYTES // features.itemsize
+    ahead, soon, lines = 1 + _AHEAD_BYTES // row_bytes, 1 + _SOON_BYTES // row_bytes, -(-channels // step)
     for i in range(begin, end):
+        later = index[min(i + soon, end - 1)]
+        for line in range(lines):
+            prefetch_to_read(rows, (i + ahead) * channels + line * step)
+            prefetch_to_write(totals, later * channels + line * step)
         segment = index[i]
         if segment < first or segment >= last:
             continue
@@ -96,8 +106,14 @@ def _spread(grad, source, index, first, last, out):
     for i in range(first, last):
         if index[i] < 0 or index[i] >= grad.shape[0]:
             out[i] = 0
-    zero = grad.dtype.type(0)
+    values, sources, channels, zero = grad.reshape(-1), source.reshape(-1), grad.shape[1], grad.dtype.type(0)
+    step = _LINE_BYTES // grad.itemsize
+    soon, lines = 1 + _SOON_BYTES // max(1, channels * grad.itemsize), -(-channels // step)
     for i in range(first, last):
+        later = index[min(i + soon, last - 1)]
+        for line in range(lines):
+            prefetch_to_read(values, later * channels + line * step)
+            prefetch_to_read(sources, later * channels + line * step)
         segment, here = index[i], np.int32(i)
         if segment < 0 or segment >= grad.shape[0]:
             continue
