@@ -5,7 +5,7 @@ depend on the number of threads. No sort: looking at an index that is another th
 
 Skipping rows breaks the stream from memory, though, which is what limits it: half of the rows take longer than all.
 Maxima of many rows are therefore found in two halves, each read in one go, and joined. Sums, whose order is a promise,
-stay in one thread where there are not several.
+stay in one thread where there are not several; what they read and write is asked for ahead.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ def _sum(features, index, begin, end, first, last, sums, numbers):
     row_bytes, step = max(1, channels * features.itemsize), _LINE_BYTES // features.itemsize
     ahead, soon, lines = 1 + _AHEAD_BYTES // row_bytes, 1 + _SOON_BYTES // row_bytes, -(-channels // step)
     for i in range(begin, end):
-        later = index[min(i + soon, end - 1)]
-        for line in range(lines):
-            prefetch_to_read(rows, (i + ahead) * channels + line * step)
-            prefetch_to_write(totals, later * channels + line * step)
+        far, near = min(i + ahead, end - 1), index[min(i + soon, end - 1)]
+        if index[far] >= first and index[far] < last:
+            for line in range(lines):
+                prefetch_to_read(rows, far * channels + line * step)
+        if near >= first and near < last:  # another thread's would be taken from its cache
+            for line in range(lines):
+                prefetch_to_write(totals, near * channels + line * step)
         segment = index[i]
         if segment < first or segment >= last:
             continue
