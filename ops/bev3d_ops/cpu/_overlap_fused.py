@@ -41,9 +41,12 @@ from bev3d_ops.cpu._overlap_hull import add_hull, find_hull
 from bev3d_ops.cpu._overlap_pack import pack, pack_slowly, turn
 from bev3d_ops.cpu._overlap_shape import add_aspect, add_sizes
 from bev3d_ops.cpu._overlap_transpose import COLUMNS, LANES, store_gradients
+from bev3d_ops.cpu._prefetch import prefetch_to_write
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 
 __all__ = ["overlap_block", "store_block", "store_scaled"]
+
+_LINE_BYTES = 64
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -165,5 +168,10 @@ def store_scaled(g, factors, first, grad_a, first_a, grad_b, first_b):
         derivative = g[row * BLOCK : (row + 1) * BLOCK]
         for k in range(BLOCK):
             derivative[k] *= each[k]
+    # the next block's lines, which are not in the cache where arrays are large; past their end that does nothing
+    step = _LINE_BYTES // grad_a.itemsize
+    for line in range(COLUMNS * BLOCK // step):
+        prefetch_to_write(grad_a, COLUMNS * (first_a + BLOCK) + step * line)
+        prefetch_to_write(grad_b, COLUMNS * (first_b + BLOCK) + step * line)
     for k in range(0, BLOCK, LANES):
         store_gradients(g, BLOCK, k, grad_a, COLUMNS * (first_a + k), grad_b, COLUMNS * (first_b + k))
