@@ -89,12 +89,14 @@ def _fill_gradient(a, b, first, last, kind, value, grad_a, grad_b):
 def _fill_backward(a, b, factors, first, last, kind, grad_a, grad_b):
     """Gradients times factors of whole blocks; an array for less than a block of pairs is not wanted."""
     block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
-    unwanted = np.empty(COLUMNS * BLOCK, grad_a.dtype)
+    unwanted, each = np.empty(COLUMNS * BLOCK, grad_a.dtype), np.empty(BLOCK, np.float64)
     has_a, has_b = len(grad_a) > 0, len(grad_b) > 0
     one, other = (grad_a if has_a else unwanted), (grad_b if has_b else unwanted)
     for start in range(first, last, BLOCK):
         overlap_block(block, g, a, b, start, kind)
-        store_scaled(g, factors, start, one, start if has_a else 0, other, start if has_b else 0)
+        for k in range(BLOCK):
+            each[k] = factors[start + k]
+        store_scaled(g, each, one, start if has_a else 0, other, start if has_b else 0)
 
 
 def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:

@@ -157,17 +157,17 @@ def store_block(g, first, value, grad_a, grad_b):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def store_scaled(g, factors, first, grad_a, first_a, grad_b, first_b):
-    """Copy the gradients, each pair's times its factor, to flat arrays; ``first``: the first pair's factor.
+def store_scaled(g, factors, grad_a, first_a, grad_b, first_b):
+    """Copy the gradients, each pair's times its factor, to flat arrays.
 
     Args:
+        factors: (BLOCK,) float64.
         first_a, first_b: the pair's place in ``grad_a`` and in ``grad_b``.
     """
-    each = factors[first : first + BLOCK].copy()
     for row in range(G_YAW_A + 1):
         derivative = g[row * BLOCK : (row + 1) * BLOCK]
         for k in range(BLOCK):
-            derivative[k] *= each[k]
+            derivative[k] *= factors[k]
     # the next block's lines, which are not in the cache where arrays are large; past their end that does nothing
     step = _LINE_BYTES // grad_a.itemsize
     for line in range(COLUMNS * BLOCK // step):
