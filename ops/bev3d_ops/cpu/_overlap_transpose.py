@@ -16,7 +16,7 @@ __all__ = ["COLUMNS", "LANES", "store_gradients", "transpose_pairs"]
 
 LANES = 8
 COLUMNS = 7  # of a box; a row is read with one number of the next one
-_AHEAD = 128  # boxes: two blocks
+_AHEAD = 64  # boxes: a block
 _LINE_BYTES = 64
 
 
