@@ -93,7 +93,7 @@ class _Idle:
             held = [size for size, blocks in self._blocks.items() if blocks]
             try:
                 self._blocks[min(held, key=self._used.__getitem__)].popleft()
-            except (ValueError, IndexError):  # all taken meanwhile
+            except (ValueError, IndexError):  # taken meanwhile
                 continue
 
 

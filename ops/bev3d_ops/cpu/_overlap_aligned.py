@@ -87,7 +87,7 @@ def _fill_gradient(a, b, first, last, kind, value, grad_a, grad_b):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_backward(a, b, factors, first, last, kind, grad_a, grad_b):
-    """Gradients times factors of whole blocks; an array for less than a block of pairs is not wanted."""
+    """Gradients times factors of whole blocks; a side whose array is empty is not wanted."""
     block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
     unwanted, each = np.empty(COLUMNS * BLOCK, grad_a.dtype), np.empty(BLOCK, np.float64)
     has_a, has_b = len(grad_a) > 0, len(grad_b) > 0

@@ -15,7 +15,8 @@ from bev3d_ops.cpu import _overlap_matched as cpu_matched
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.cuda._launch import cuda_launch
 from bev3d_ops.registered._library import register
-from bev3d_ops.registered._overlap_backward import check_aligned, check_boxes, overlap_aligned_backward, scale_rows
+from bev3d_ops.registered._overlap_backward import overlap_aligned_backward, scale_rows
+from bev3d_ops.registered._overlap_check import check_aligned, check_boxes
 from bev3d_ops.registered._scatter import scatter_sum
 
 __all__ = [

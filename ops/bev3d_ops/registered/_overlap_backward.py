@@ -7,34 +7,14 @@ import torch
 from torch import Tensor
 
 from bev3d_ops._arrays import kernel_arrays
-from bev3d_ops._overlap_kinds import KINDS
 from bev3d_ops.cpu import _overlap_aligned as cpu_aligned
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.cuda._launch import cuda_launch
 from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
+from bev3d_ops.registered._overlap_check import check_aligned
 
-__all__ = ["check_aligned", "check_boxes", "overlap_aligned_backward", "scale_rows"]
-
-
-def check_boxes(a: Tensor, b: Tensor, kind: int) -> torch.dtype:
-    """The wider dtype of the two."""
-    for name, value in (("a", a), ("b", b)):
-        if value.ndim != 2 or value.shape[1] < 7:
-            raise ValueError(f"{name}: expected shape (N, 7) or wider, got {tuple(value.shape)}")
-        if not value.dtype.is_floating_point:
-            raise TypeError(f"{name}: expected a floating-point dtype, got {value.dtype}")
-    if b.device != a.device:
-        raise ValueError(f"b: expected the device of a ({a.device}), got {b.device}")
-    if kind not in KINDS.values():
-        raise ValueError(f"kind: expected one of {', '.join(map(str, KINDS.values()))}, got {kind}")
-    return torch.promote_types(a.dtype, b.dtype)
-
-
-def check_aligned(a: Tensor, b: Tensor, kind: int) -> torch.dtype:
-    if a.shape[0] != b.shape[0]:
-        raise ValueError(f"b: expected as many boxes as a ({a.shape[0]}), got {b.shape[0]}")
-    return check_boxes(a, b, kind)
+__all__ = ["overlap_aligned_backward", "scale_rows"]
 
 
 def _check_scaled(factors: Tensor, rows: list[Tensor]) -> None:

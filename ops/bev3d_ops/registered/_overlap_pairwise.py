@@ -14,6 +14,7 @@ from bev3d_ops.cpu import _overlap_pairwise as cpu
 from bev3d_ops.cuda import _overlap as cuda
 from bev3d_ops.cuda._launch import cuda_launch
 from bev3d_ops.registered._library import register
+from bev3d_ops.registered._overlap_check import check_boxes
 
 __all__ = ["batched_pairwise_overlap", "pairwise_overlap"]
 
@@ -36,17 +37,7 @@ def _fake(a: Tensor, b: Tensor, kind: int) -> Tensor:
 
 
 def _check(a: Tensor, b: Tensor, kind: int) -> torch.dtype:
-    """The wider dtype of the two."""
-    for name, value in (("a", a), ("b", b)):
-        if value.ndim != 2 or value.shape[1] < 7:
-            raise ValueError(f"{name}: expected shape (N, 7) or wider, got {tuple(value.shape)}")
-        if not value.dtype.is_floating_point:
-            raise TypeError(f"{name}: expected a floating-point dtype, got {value.dtype}")
-    if b.device != a.device:
-        raise ValueError(f"b: expected the device of a ({a.device}), got {b.device}")
-    if kind not in _KINDS:
-        raise ValueError(f"kind: expected one of {_KINDS}, got {kind}")
-    return torch.promote_types(a.dtype, b.dtype)
+    return check_boxes(a, b, kind, _KINDS)
 
 
 def _check_batched(a: Tensor, b: Tensor, offsets: Tensor, kind: int) -> torch.dtype:
