@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["empty", "empty_rows", "zeros"]
+__all__ = ["empty", "empty_rows", "is_kept", "zeros"]
 
 _HUGE_BYTES = 1 << 21
 _KEPT_BYTES = _HUGE_BYTES  # arrays from here on stand on blocks that are kept
@@ -119,6 +119,11 @@ class _Lease(_Owner):
 
     def __del__(self) -> None:
         self._idle.give_back(self._block)
+
+
+def is_kept(size: int) -> bool:
+    """Whether memory of so many bytes is kept for the next result."""
+    return _KEPT_BYTES <= size <= MOST_IDLE_BYTES and _has_huge_pages()
 
 
 def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:

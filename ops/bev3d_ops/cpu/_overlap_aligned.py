@@ -10,11 +10,12 @@ from numba import njit
 from bev3d_ops._overlap_kinds import IOU_3D
 from bev3d_ops.cpu._memory import empty, empty_rows
 from bev3d_ops.cpu._overlap_block import BLOCK, OUT, ROWS, fill_block
-from bev3d_ops.cpu._overlap_fused import overlap_block, store_block, store_scaled
-from bev3d_ops.cpu._overlap_gradient import G_ROWS, VALUE
+from bev3d_ops.cpu._overlap_fused import gradient_rows, overlap_block, store_gradient_block
+from bev3d_ops.cpu._overlap_gradient import FACTOR, VALUE
 from bev3d_ops.cpu._overlap_pack import LARGEST_SINGLE_M, SMALLEST_SINGLE_M, pack, pack_slowly, turn, turn_single
 from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
+from bev3d_ops.cpu._streams import end_streams, may_go_around
 from bev3d_ops.cpu._threads import run_in_ranges
 
 __all__ = [
@@ -70,33 +71,33 @@ def _fill_single(a, b, first, last, kind, out):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_form(a, b, first, last, kind, out):
     """Whole blocks of any form, without the gradient that is found beside it."""
-    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
+    block, g = np.zeros(ROWS * BLOCK, np.float64), gradient_rows()
     for start in range(first, last, BLOCK):
         overlap_block(block, g, a, b, start, kind)
         copy_row(g, VALUE, out, start)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_gradient(a, b, first, last, kind, value, grad_a, grad_b):
+def _fill_gradient(a, b, first, last, kind, around, value, grad_a, grad_b):
     """Whole blocks with their gradients."""
-    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
+    block, g = np.zeros(ROWS * BLOCK, np.float64), gradient_rows()
     for start in range(first, last, BLOCK):
         overlap_block(block, g, a, b, start, kind)
-        store_block(g, start, value, grad_a, grad_b)
+        copy_row(g, VALUE, value, start)
+        store_gradient_block(g, start, grad_a, grad_b, around)
+    end_streams()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_backward(a, b, factors, first, last, kind, grad_a, grad_b):
+def _fill_backward(a, b, factors, first, last, kind, around, grad_a, grad_b):
     """Gradients times factors of whole blocks; a side whose array is empty is not wanted."""
-    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
-    unwanted, each = np.empty(COLUMNS * BLOCK, grad_a.dtype), np.empty(BLOCK, np.float64)
-    has_a, has_b = len(grad_a) > 0, len(grad_b) > 0
-    one, other = (grad_a if has_a else unwanted), (grad_b if has_b else unwanted)
+    block, g = np.zeros(ROWS * BLOCK, np.float64), gradient_rows()
     for start in range(first, last, BLOCK):
         overlap_block(block, g, a, b, start, kind)
         for k in range(BLOCK):
-            each[k] = factors[start + k]
-        store_scaled(g, each, one, start if has_a else 0, other, start if has_b else 0)
+            g[FACTOR * BLOCK + k] = factors[start + k]
+        store_gradient_block(g, start, grad_a, grad_b, around)
+    end_streams()
 
 
 def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
@@ -123,7 +124,11 @@ def aligned_overlap_with_gradient(a: np.ndarray, b: np.ndarray, kind: int) -> tu
     """As :func:`aligned_overlap`, in float64 inside; also the derivatives by the seven columns of both, (N, 7) each."""
     value, (grad_a, grad_b) = empty(len(a), a.dtype), empty_rows(2, (len(a), COLUMNS), a.dtype)
     outputs = [value, grad_a.reshape(-1), grad_b.reshape(-1)]
-    _run(len(a), _flat(a, b), lambda x, i, j, out: _fill_gradient(x[0], x[1], i, j, kind, *out), outputs)
+
+    def fill(x: list[np.ndarray], first: int, last: int, out: list[np.ndarray]) -> None:
+        _fill_gradient(x[0], x[1], first, last, kind, may_go_around(*out[1:]), *out)
+
+    _run(len(a), _flat(a, b), fill, outputs)
     return value, grad_a, grad_b
 
 
@@ -140,12 +145,11 @@ def aligned_overlap_backward(
         grads[which] = rows
 
     inputs = [*_flat(a, b), factors.astype(a.dtype, copy=False)]
-    _run(
-        len(a),
-        inputs,
-        lambda x, i, j, out: _fill_backward(x[0], x[1], x[2], i, j, kind, *out),
-        [g.reshape(-1) for g in grads],
-    )
+
+    def fill(x: list[np.ndarray], first: int, last: int, out: list[np.ndarray]) -> None:
+        _fill_backward(x[0], x[1], x[2], first, last, kind, may_go_around(*out), *out)
+
+    _run(len(a), inputs, fill, [g.reshape(-1) for g in grads])
     return grads[0], grads[1]
 
 

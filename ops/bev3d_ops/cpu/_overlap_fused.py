@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from bev3d_ops._overlap_kinds import (
@@ -15,6 +16,7 @@ from bev3d_ops._overlap_kinds import (
     INTERSECTION_BEV,
     IOU_3D,
 )
+from bev3d_ops.cpu._lanes import LANES
 from bev3d_ops.cpu._overlap_block import AX, BLOCK, BZ, COS_A, DX, DY, FAST, KNOWN, SIN_A
 from bev3d_ops.cpu._overlap_enclosing import (
     add_content,
@@ -25,8 +27,9 @@ from bev3d_ops.cpu._overlap_enclosing import (
     find_extents,
 )
 from bev3d_ops.cpu._overlap_gradient import (
+    FACTOR,
     G_AX,
-    G_BZ,
+    G_BX,
     G_PHI,
     G_ROWS,
     G_X,
@@ -40,13 +43,11 @@ from bev3d_ops.cpu._overlap_gradient import (
 from bev3d_ops.cpu._overlap_hull import add_hull, find_hull
 from bev3d_ops.cpu._overlap_pack import pack, pack_slowly, turn
 from bev3d_ops.cpu._overlap_shape import add_aspect, add_sizes
-from bev3d_ops.cpu._overlap_transpose import COLUMNS, LANES, store_gradients
-from bev3d_ops.cpu._prefetch import prefetch_to_write
+from bev3d_ops.cpu._overlap_store import store_gradients
+from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 
-__all__ = ["overlap_block", "store_block", "store_scaled"]
-
-_LINE_BYTES = 64
+__all__ = ["gradient_rows", "overlap_block", "store_gradient_block"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -82,15 +83,13 @@ def _fill_local(block, g, kind):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _to_world(block, g):
-    """From local parameters to columns of boxes: half sizes to sizes, A's frame to the world's, phi to both yaws."""
+    """From local parameters to columns of boxes, but for half sizes: A's frame to the world's, phi to both yaws."""
     for i in range(BLOCK):
         x, y = g[G_X * BLOCK + i], g[G_Y * BLOCK + i]
         c, s = block[COS_A * BLOCK + i], block[SIN_A * BLOCK + i]
         turned = g[G_PHI * BLOCK + i] + block[DX * BLOCK + i] * y - block[DY * BLOCK + i] * x
         g[G_YAW_A * BLOCK + i] = -turned
         g[G_X * BLOCK + i], g[G_Y * BLOCK + i] = c * x - s * y, s * x + c * y
-        for row in range(G_AX, G_BZ + 1):
-            g[row * BLOCK + i] *= 0.5
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
@@ -118,9 +117,17 @@ def _hold_unknown(block, g, kind):
     """The least value, and no gradient, for a pair that holds what is no box."""
     for k in range(BLOCK):
         if block[KNOWN * BLOCK + k] == 0.0:
-            for row in range(G_ROWS):
+            for row in range(FACTOR):
                 g[row * BLOCK + k] = 0.0
             g[VALUE * BLOCK + k] = 0.0 if kind <= IOU_3D else -1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gradient_rows():
+    """The block for values and gradients; all factors are 1."""
+    g = np.zeros(G_ROWS * BLOCK, np.float64)
+    g[FACTOR * BLOCK :] = 1
+    return g
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -129,7 +136,7 @@ def overlap_block(block, g, a, b, first, kind):
 
     Args:
         block: (ROWS * BLOCK,) float64, for use inside.
-        g: (G_ROWS * BLOCK,) float64.
+        g: of gradient_rows.
         a, b: flat and contiguous, seven numbers for each box, readable one number beyond the block.
         first: number of the first box.
         kind: of bev3d_ops._overlap_kinds.
@@ -147,31 +154,18 @@ def overlap_block(block, g, a, b, first, kind):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def store_block(g, first, value, grad_a, grad_b):
-    """Copy what overlap_block found to (N,) and to flat (7 N,) each, from pair ``first`` on."""
-    for k in range(BLOCK):
-        value[first + k] = g[VALUE * BLOCK + k]
-    for k in range(0, BLOCK, LANES):
-        place = COLUMNS * (first + k)
-        store_gradients(g, BLOCK, k, grad_a, place, grad_b, place)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def store_scaled(g, factors, grad_a, first_a, grad_b, first_b):
-    """Copy the gradients, each pair's times its factor, to flat arrays.
+def store_gradient_block(g, first, grad_a, grad_b, around):
+    """Copy the gradients that overlap_block found, each pair's times its factor, to flat arrays.
 
     Args:
-        factors: (BLOCK,) float64.
-        first_a, first_b: the pair's place in ``grad_a`` and in ``grad_b``.
+        first: number of the first box to write.
+        grad_a, grad_b: seven numbers for each box; an empty one is not wanted.
+        around: see store_gradients.
     """
-    for row in range(G_YAW_A + 1):
-        derivative = g[row * BLOCK : (row + 1) * BLOCK]
-        for k in range(BLOCK):
-            derivative[k] *= factors[k]
-    # the next block's lines, which are not in the cache where arrays are large; past their end that does nothing
-    step = _LINE_BYTES // grad_a.itemsize
-    for line in range(COLUMNS * BLOCK // step):
-        prefetch_to_write(grad_a, COLUMNS * (first_a + BLOCK) + step * line)
-        prefetch_to_write(grad_b, COLUMNS * (first_b + BLOCK) + step * line)
+    has_a, has_b = len(grad_a) > 0, len(grad_b) > 0
     for k in range(0, BLOCK, LANES):
-        store_gradients(g, BLOCK, k, grad_a, COLUMNS * (first_a + k), grad_b, COLUMNS * (first_b + k))
+        place = COLUMNS * (first + k)
+        if has_a:
+            store_gradients(g, BLOCK, k, -1.0, G_AX, G_YAW_A, grad_a, place, around)
+        if has_b:
+            store_gradients(g, BLOCK, k, 1.0, G_BX, G_PHI, grad_b, place, around)

@@ -36,13 +36,13 @@ from bev3d_ops.cpu._overlap_block import (
     rectangle_intersection,
 )
 
-__all__ = ["G_ROWS", "angle_guard", "fill_area_gradient", "share", "to_iou_3d", "to_iou_bev"]
+__all__ = ["FACTOR", "G_ROWS", "angle_guard", "fill_area_gradient", "share", "to_iou_3d", "to_iou_bev"]
 
-# Rows of the gradient's block, in the order of store_gradients: derivatives by the local parameters; the value; A's
-# yaw, filled at the end; the enclosing extents and the derivatives by them; what is enclosed and the union's share.
+# Rows of the gradient's block: derivatives by the local parameters; the value; A's yaw, filled at the end; the
+# enclosing extents and the derivatives by them; what is enclosed and the union's share; factors of gradients.
 G_X, G_Y, G_Z, G_PHI, G_AX, G_AY, G_AZ, G_BX, G_BY, G_BZ, VALUE, G_YAW_A = range(12)
-E_X, E_Y, E_Z, BY_X, BY_Y, BY_Z, CONTENT, FILLED = range(12, 20)
-G_ROWS = 20
+E_X, E_Y, E_Z, BY_X, BY_Y, BY_Z, CONTENT, FILLED, FACTOR = range(12, 21)
+G_ROWS = 21
 
 _FOUR_EPS = 8.881784197001252e-16
 

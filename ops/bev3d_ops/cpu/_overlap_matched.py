@@ -10,8 +10,8 @@ from numba import njit
 from bev3d_ops._overlap_kinds import IOU_3D
 from bev3d_ops.cpu._overlap_aligned import copy_row, fill_exactly
 from bev3d_ops.cpu._overlap_block import BLOCK, OUT, ROWS
-from bev3d_ops.cpu._overlap_fused import overlap_block, store_block
-from bev3d_ops.cpu._overlap_gradient import G_ROWS, VALUE
+from bev3d_ops.cpu._overlap_fused import gradient_rows, overlap_block, store_gradient_block
+from bev3d_ops.cpu._overlap_gradient import VALUE
 from bev3d_ops.cpu._overlap_transpose import COLUMNS
 from bev3d_ops.cpu._threads import run_in_ranges
 
@@ -35,7 +35,7 @@ def _gather(boxes, index, first, rows):
 def _fill(a, b, index_a, index_b, first, last, kind, value):
     """Values of whole blocks."""
     one, other = np.zeros(COLUMNS * BLOCK + 1, a.dtype), np.zeros(COLUMNS * BLOCK + 1, a.dtype)
-    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
+    block, g = np.zeros(ROWS * BLOCK, np.float64), gradient_rows()
     for start in range(first * BLOCK, last * BLOCK, BLOCK):
         _gather(a, index_a, start, one)
         _gather(b, index_b, start, other)
@@ -51,12 +51,13 @@ def _fill(a, b, index_a, index_b, first, last, kind, value):
 def _fill_gradient(a, b, index_a, index_b, first, last, kind, value, grad_a, grad_b):
     """Values and gradients of whole blocks."""
     one, other = np.zeros(COLUMNS * BLOCK + 1, a.dtype), np.zeros(COLUMNS * BLOCK + 1, a.dtype)
-    block, g = np.zeros(ROWS * BLOCK, np.float64), np.zeros(G_ROWS * BLOCK, np.float64)
+    block, g = np.zeros(ROWS * BLOCK, np.float64), gradient_rows()
     for start in range(first * BLOCK, last * BLOCK, BLOCK):
         _gather(a, index_a, start, one)
         _gather(b, index_b, start, other)
         overlap_block(block, g, one, other, 0, kind)
-        store_block(g, start, value, grad_a, grad_b)
+        copy_row(g, VALUE, value, start)
+        store_gradient_block(g, start, grad_a, grad_b, False)
 
 
 def matched_overlap(a: np.ndarray, b: np.ndarray, index_a: np.ndarray, index_b: np.ndarray, kind: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import math
 
 from numba import njit
 
+from bev3d_ops.cpu._lanes import LANES
 from bev3d_ops.cpu._overlap_block import (
     AX,
     BLOCK,
@@ -21,7 +22,7 @@ from bev3d_ops.cpu._overlap_block import (
     C,
     S,
 )
-from bev3d_ops.cpu._overlap_transpose import COLUMNS, LANES, transpose_pairs
+from bev3d_ops.cpu._overlap_transpose import COLUMNS, transpose_pairs
 from bev3d_ops.cpu._prepare import LARGEST_M, SMALLEST_M
 from bev3d_ops.cpu._trigonometry import FAR, FAR_SINGLE, sin_cos, sin_cos_single
 

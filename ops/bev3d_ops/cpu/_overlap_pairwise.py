@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from bev3d_ops.cpu._memory import zeros
+from bev3d_ops.cpu._memory import empty, is_kept, zeros
 from bev3d_ops.cpu._overlap_block import (
     AX,
     AY,
@@ -25,6 +25,7 @@ from bev3d_ops.cpu._overlap_block import (
     fill_block,
 )
 from bev3d_ops.cpu._prepare import COS, HALF_HEIGHT, HALF_LENGTH, HALF_WIDTH, RADIUS, SIN, X, Y, Z, prepare_boxes
+from bev3d_ops.cpu._streams import clear, end_streams, may_go_around
 from bev3d_ops.cpu._threads import run_in_ranges
 
 __all__ = ["batched_pairwise_overlap", "pairwise_overlap"]
@@ -66,8 +67,8 @@ def _flush(block, places, count, kind, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_rows(a, b, offsets_a, offsets_b, starts, first, last, kind, out):
-    """Fill the rows ``first`` to ``last`` of all matrices, which are 0: pairs whose circles meet go to blocks.
+def _fill_rows(a, b, offsets_a, offsets_b, starts, first, last, kind, out, is_clear, around):
+    """Fill the rows ``first`` to ``last`` of all matrices: pairs whose circles meet go to blocks, all else is 0.
 
     Row i, of sample s, begins at ``starts[s] + (i - offsets_a[s]) * (offsets_b[s + 1] - offsets_b[s])`` of ``out``.
     """
@@ -79,6 +80,8 @@ def _fill_rows(a, b, offsets_a, offsets_b, starts, first, last, kind, out):
         for i in range(max(first, offsets_a[sample]), min(last, offsets_a[sample + 1])):
             x, y, radius = a[X, i], a[Y, i], a[RADIUS, i]
             place = starts[sample] + (i - offsets_a[sample]) * (end - begin) - begin
+            if not is_clear:
+                clear(out, place + begin, place + end, around)
             for start in range(begin, end, BLOCK):
                 stop = min(start + BLOCK, end)
                 if _count_near(x, y, radius, xs[start:stop], ys[start:stop], radii[start:stop]) == 0:
@@ -94,6 +97,7 @@ def _fill_rows(a, b, offsets_a, offsets_b, starts, first, last, kind, out):
                             count = 0
     if count:
         _flush(block, places, count, kind, out)
+    end_streams()
 
 
 def pairwise_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
@@ -122,11 +126,19 @@ def batched_pairwise_overlap(a: np.ndarray, b: np.ndarray, offsets: np.ndarray, 
     sizes = np.diff(offsets)
     starts = np.zeros(offsets.shape[1], np.int64)
     np.cumsum(sizes[0] * sizes[1], out=starts[1:])
-    out = zeros(int(starts[-1]), a.dtype)
+    # what is kept for the next result is written over, new memory is 0
+    size = int(starts[-1])
+    is_clear = not is_kept(size * a.dtype.itemsize)
+    out = zeros(size, a.dtype) if is_clear else empty(size, a.dtype)
     if not out.size:
         return out
     prepared_a, prepared_b = prepare_boxes(a), prepare_boxes(b)
     least = max(1, 400_000 * len(a) // out.size)
     of_a, of_b = np.ascontiguousarray(offsets)
-    run_in_ranges(lambda i, j: _fill_rows(prepared_a, prepared_b, of_a, of_b, starts, i, j, kind, out), len(a), least)
+    around = may_go_around(out)
+
+    def fill(first: int, last: int) -> None:
+        _fill_rows(prepared_a, prepared_b, of_a, of_b, starts, first, last, kind, out, is_clear, around)
+
+    run_in_ranges(fill, len(a), least)
     return out

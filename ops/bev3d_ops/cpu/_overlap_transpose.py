@@ -1,4 +1,4 @@
-"""Eight pairs of boxes from rows to columns and gradients back to rows, in vector registers.
+"""Eight pairs of boxes from rows to columns, in vector registers.
 
 Written one value after the other this costs as much as the overlap itself, and Numba has no shuffles of its own:
 hence a little LLVM, which every processor's back end turns into what it has.
@@ -12,9 +12,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["COLUMNS", "LANES", "store_gradients", "transpose_pairs"]
+from bev3d_ops.cpu._lanes import LANES, scalar_size, shuffled, splat, transposed
 
-LANES = 8
+__all__ = ["COLUMNS", "transpose_pairs"]
+
 COLUMNS = 7  # of a box; a row is read with one number of the next one
 _AHEAD = 64  # boxes: a block
 _LINE_BYTES = 64
@@ -55,17 +56,17 @@ def _transpose(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     out = context.make_array(block_type)(context, builder, args[3]).data
     scalar = context.get_data_type(block_type.dtype)
     largest, smallest = (
-        _splat(builder, context.cast(builder, value, types.float64, block_type.dtype), target)
+        splat(builder, context.cast(builder, value, types.float64, block_type.dtype), target)
         for value in (largest, smallest)
     )
-    half, zero = _splat(builder, scalar(0.5), target), _splat(builder, scalar(0.0), target)
+    half, zero = splat(builder, scalar(0.5), target), splat(builder, scalar(0.0), target)
 
     # x, y, z of the difference beside length ... yaw of a; length ... yaw of b, two boxes in a vector
     mixed = [
-        _shuffle(builder, p, builder.fsub(q, p), [8, 9, 10, 3, 4, 5, 6, 7]) for p, q in zip(rows_a, rows_b, strict=True)
+        shuffled(builder, p, builder.fsub(q, p), [8, 9, 10, 3, 4, 5, 6, 7]) for p, q in zip(rows_a, rows_b, strict=True)
     ]
-    rest = [_shuffle(builder, rows_b[k], rows_b[k + 4], [3, 4, 5, 6, 11, 12, 13, 14]) for k in range(4)]
-    mixed, rest = _transposed(builder, mixed), _transposed(builder, rest)
+    rest = [shuffled(builder, rows_b[k], rows_b[k + 4], [3, 4, 5, 6, 11, 12, 13, 14]) for k in range(4)]
+    mixed, rest = transposed(builder, mixed), transposed(builder, rest)
     sizes, bad = (*mixed[3:6], *rest[:3]), _are_large(builder, rows_a, rows_b, largest)
     halves = []
     for size in sizes:
@@ -75,67 +76,8 @@ def _transpose(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     for row, vector in enumerate([*mixed[:3], *halves, mixed[6], rest[3]]):
         place = builder.add(builder.mul(width, ir.Constant(width.type, row)), column)
         pointer = builder.bitcast(builder.gep(out, [place]), target.as_pointer())
-        builder.store(vector, pointer, align=_scalar_size(scalar))
+        builder.store(vector, pointer, align=scalar_size(scalar))
     return builder.zext(builder.bitcast(bad, ir.IntType(LANES)), ir.IntType(64))
-
-
-def _store_gradients(
-    typingctx: Any, block: Any, width: Any, column: Any, out_a: Any, first_a: Any, out_b: Any, first_b: Any
-) -> Any:
-    """Write the gradients of eight pairs, seven numbers for each box, to the flat ``out_a`` and ``out_b``.
-
-    Rows of ``block``: x, y, z of b (minus them are a's); yaw of b; length, width, height of a; those of b; and two rows
-    on, yaw of a.
-
-    Args:
-        block: one-dimensional, float64, rows ``width`` long.
-        width, column: integers; the pairs stand from place ``column`` on.
-        out_a, out_b: float64 or float32.
-        first_a, first_b: index of the first number to write in each.
-    """
-    signature = types.void(block, types.int64, types.int64, out_a, types.int64, out_b, types.int64)
-    return signature, _store
-
-
-def _store(context: Any, builder: Any, signature: Any, args: Any) -> None:
-    block_type, _, _, a_type, _, b_type, _ = signature.args
-    block, width, column, out_a, first_a, out_b, first_b = args
-    wide, narrow = (ir.VectorType(context.get_data_type(t.dtype), LANES) for t in (block_type, a_type))
-    data = context.make_array(block_type)(context, builder, block).data
-
-    def load(row: int) -> Any:
-        place = builder.add(builder.mul(width, ir.Constant(width.type, row)), column)
-        pointer = builder.bitcast(builder.gep(data, [place]), wide.as_pointer())
-        vector = builder.load(pointer, align=_scalar_size(wide.element))
-        return vector if wide == narrow else builder.fptrunc(vector, narrow)
-
-    shift = [load(row) for row in range(3)]
-    zero = _splat(builder, narrow.element(0.0), narrow)
-    against = [builder.fsub(zero, vector) for vector in shift]
-    sizes = [load(row) for row in range(4, 10)]
-    for array_type, array, first, columns in (
-        (a_type, out_a, first_a, [*against, *sizes[:3], load(11), zero]),
-        (b_type, out_b, first_b, [*shift, *sizes[3:], load(3), zero]),
-    ):
-        out = context.make_array(array_type)(context, builder, array).data
-        for k, row in enumerate(_transposed(builder, columns)):
-            _store_row(builder, out, builder.add(first, ir.Constant(first.type, COLUMNS * k)), row)
-
-
-def _store_row(builder: Any, out: Any, place: Any, row: Any) -> None:
-    """Seven lanes as two fours, one number twice: a store of eight would reach into the next row."""
-    four = ir.VectorType(row.type.element, 4)
-    for start in (0, 3):
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), 4), list(range(start, start + 4)))
-        part = builder.shuffle_vector(row, row, lanes)
-        index = builder.add(place, ir.Constant(place.type, start))
-        pointer = builder.bitcast(builder.gep(out, [index]), four.as_pointer())
-        builder.store(part, pointer, align=_scalar_size(row.type.element))
-
-
-def _scalar_size(scalar: Any) -> int:
-    """Bytes of a float or double of LLVM."""
-    return 8 if isinstance(scalar, ir.DoubleType) else 4
 
 
 def _load_rows(
@@ -146,7 +88,7 @@ def _load_rows(
     for k in range(LANES):
         place = builder.add(first, ir.Constant(first.type, COLUMNS * k))
         pointer = builder.bitcast(builder.gep(data, [place]), source.as_pointer())
-        row = builder.load(pointer, align=_scalar_size(source.element))
+        row = builder.load(pointer, align=scalar_size(source.element))
         rows.append(row if source == target else builder.fpext(row, target))
     return rows
 
@@ -157,7 +99,7 @@ def _prefetch(context: Any, builder: Any, array_type: Any, array: Any, first: An
     Past the end of the array that does nothing.
     """
     data = context.make_array(array_type)(context, builder, array).data
-    size = _scalar_size(context.get_data_type(array_type.dtype))
+    size = scalar_size(context.get_data_type(array_type.dtype))
     byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
     function = builder.module.declare_intrinsic(
         "llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, word, word, word])
@@ -168,24 +110,10 @@ def _prefetch(context: Any, builder: Any, array_type: Any, array: Any, first: An
         builder.call(function, [pointer, word(0), word(3), word(1)])  # to read, to keep, data
 
 
-def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """Transpose squares of ``len(rows)``, side by side in the vectors: swap ever larger halves of halves."""
-    rows, step = list(rows), 1
-    while step < len(rows):
-        upper = [lane if not lane & step else lane - step + LANES for lane in range(LANES)]
-        lower = [lane + step if not lane & step else lane + LANES for lane in range(LANES)]
-        for k in range(len(rows)):
-            if not k & step:
-                p, q = rows[k], rows[k + step]
-                rows[k], rows[k + step] = _shuffle(builder, p, q, upper), _shuffle(builder, p, q, lower)
-        step *= 2
-    return rows
-
-
 def _are_large(builder: Any, rows_a: list[Any], rows_b: list[Any], largest: Any) -> Any:
     """Lanes whose sum of magnitudes is too large or NaN."""
     vector = rows_a[0].type
-    integers = ir.VectorType(ir.IntType(8 * _scalar_size(vector.element)), LANES)
+    integers = ir.VectorType(ir.IntType(8 * scalar_size(vector.element)), LANES)
     mask = ir.Constant(integers, [2 ** (integers.element.width - 1) - 1] * LANES)
     total = None
     for row in (*rows_a, *rows_b):
@@ -194,14 +122,4 @@ def _are_large(builder: Any, rows_a: list[Any], rows_b: list[Any], largest: Any)
     return builder.fcmp_unordered(">", total, largest)
 
 
-def _shuffle(builder: Any, p: Any, q: Any, lanes: list[int]) -> Any:
-    return builder.shuffle_vector(p, q, ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes))
-
-
-def _splat(builder: Any, value: Any, vector: Any) -> Any:
-    single = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    return _shuffle(builder, single, single, [0] * LANES)
-
-
 transpose_pairs: Any = intrinsic(_transpose_pairs)
-store_gradients: Any = intrinsic(_store_gradients)

@@ -16,11 +16,11 @@ from numba import njit
 
 from bev3d_ops.cpu._memory import empty
 from bev3d_ops.cpu._prefetch import prefetch_to_read, prefetch_to_write
+from bev3d_ops.cpu._streams import LINE_BYTES, copy_around, end_streams, may_go_around
 from bev3d_ops.cpu._threads import run_in_ranges
 
 __all__ = ["gather_rows", "scatter_max", "scatter_sum", "spread_max"]
 
-_LINE_BYTES = 64
 _AHEAD_BYTES, _SOON_BYTES = 8192, 1024  # of rows: how far ahead they, and the segments of them, are asked for
 _VALUES_PER_THREAD = 200_000
 _VALUES_OF_HALVES, _ROWS_OF_SEGMENT = 1_000_000, 4
@@ -33,7 +33,7 @@ def _sum(features, index, begin, end, first, last, sums, numbers):
     sums[first:last] = 0
     numbers[first:last] = 0
     rows, totals, channels = features.reshape(-1), sums.reshape(-1), features.shape[1]
-    row_bytes, step = max(1, channels * features.itemsize), _LINE_BYTES // features.itemsize
+    row_bytes, step = max(1, channels * features.itemsize), LINE_BYTES // features.itemsize
     ahead, soon, lines = 1 + _AHEAD_BYTES // row_bytes, 1 + _SOON_BYTES // row_bytes, -(-channels // step)
     for i in range(begin, end):
         far, near = min(i + ahead, end - 1), index[min(i + soon, end - 1)]
@@ -91,7 +91,20 @@ def _join_half(maxima, source, more, more_source, first, last):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather(values, index, first, last, out):
+def _gather_around(values, index, first, last, out):
+    flat, channels = out.reshape(-1), out.shape[1]
+    lines, none = channels * out.itemsize // LINE_BYTES, np.zeros(channels, out.dtype)
+    for i in range(first, last):
+        is_there = index[i] >= 0 and index[i] < values.shape[0]
+        copy_around(values[index[i]] if is_there else none, flat, i * channels, lines)
+    end_streams()
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather(values, index, first, last, out, around):
+    if around:
+        _gather_around(values, index, first, last, out)
+        return
     for i in range(first, last):
         segment, row = index[i], out[i]
         if segment >= 0 and segment < values.shape[0]:
@@ -110,7 +123,7 @@ def _spread(grad, source, index, first, last, out):
         if index[i] < 0 or index[i] >= grad.shape[0]:
             out[i] = 0
     values, sources, channels, zero = grad.reshape(-1), source.reshape(-1), grad.shape[1], grad.dtype.type(0)
-    step = _LINE_BYTES // grad.itemsize
+    step = LINE_BYTES // grad.itemsize
     soon, lines = 1 + _SOON_BYTES // max(1, channels * grad.itemsize), -(-channels // step)
     for i in range(first, last):
         later = index[min(i + soon, last - 1)]
@@ -174,7 +187,8 @@ def scatter_max(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np
 def gather_rows(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     """(P, C): rows of values (V, C) at index (P,), 0 where there is no such row."""
     out = empty((len(index), values.shape[1]), values.dtype)
-    run_in_ranges(lambda first, last: _gather(values, index, first, last, out), len(out), _least(len(out), out))
+    around = _may_go_around(out)
+    run_in_ranges(lambda first, last: _gather(values, index, first, last, out, around), len(out), _least(len(out), out))
     return out
 
 
@@ -194,6 +208,12 @@ def _check(index: np.ndarray, count: int) -> None:
         raise ValueError(f"count: expected a number of segments >= 0, got {count}")
     if len(index) and index.max() >= count:
         raise ValueError(f"index: expected values below count ({count}), got {index.max()}")
+
+
+def _may_go_around(out: np.ndarray) -> bool:
+    """Rows of whole lines, of a type that a line can hold."""
+    is_whole = out.shape[1] * out.itemsize % LINE_BYTES == 0 and out.dtype in (np.float32, np.float64)
+    return is_whole and may_go_around(out)
 
 
 def _least(items: int, values: np.ndarray) -> int:
