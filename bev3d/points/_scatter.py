@@ -42,8 +42,7 @@ def scatter_mean(features: Array, index: Array, count: int) -> Array:
     features, index, given = _prepare(features, index, count)
     narrow = features.dtype in (torch.float16, torch.bfloat16)
     sums, numbers = ops.scatter_sum(features.float() if narrow else features, index, count)
-    means = sums / numbers.clamp(min=1)[:, None].to(sums.dtype)
-    return give_back(means.to(features.dtype), given)
+    return give_back(ops.divide_rows(sums, numbers).to(features.dtype), given)
 
 
 def scatter_max(features: Array, index: Array, count: int) -> Array:

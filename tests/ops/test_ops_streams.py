@@ -13,7 +13,7 @@ from numba import njit
 from bev3d_ops import _overlap_kinds as kinds
 from bev3d_ops.cpu import _overlap_aligned as aligned
 from bev3d_ops.cpu import _overlap_pairwise as pairwise
-from bev3d_ops.cpu import _scatter as scatter
+from bev3d_ops.cpu import _scatter_back as scatter
 from bev3d_ops.cpu import _streams as streams
 from bev3d_ops.cpu._memory import empty
 

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from bev3d_ops._arrays import kernel_arrays
 from bev3d_ops.cpu import _scatter as cpu
+from bev3d_ops.cpu import _scatter_back as cpu_back
 from bev3d_ops.cuda import _scatter as cuda
 from bev3d_ops.cuda._launch import cuda_launch
 from bev3d_ops.registered._expect import expect
 from bev3d_ops.registered._library import register
 
-__all__ = ["gather_rows", "scatter_max", "scatter_sum", "spread_max"]
+__all__ = ["divide_rows", "gather_rows", "scatter_max", "scatter_sum", "spread_max"]
 
 
 def _check_scatter(features: Tensor, index: Tensor, count: int) -> None:
@@ -34,6 +35,11 @@ def _check_spread(grad: Tensor, source: Tensor, index: Tensor) -> None:
     expect("source", source, f"{tuple(grad.shape)}, as grad", *grad.shape, dtype=torch.int32, beside=grad)
 
 
+def _check_divide(values: Tensor, numbers: Tensor) -> None:
+    expect("values", values, "(V, C)", None, None)
+    expect("numbers", numbers, f"({values.shape[0]},)", values.shape[0], dtype=torch.int64, beside=values)
+
+
 def _sum_cpu(features: Tensor, index: Tensor, count: int) -> tuple[Tensor, Tensor]:
     (array,) = kernel_arrays(features)
     sums, numbers = cpu.scatter_sum(array, index.contiguous().numpy(), count)
@@ -48,13 +54,22 @@ def _max_cpu(features: Tensor, index: Tensor, count: int) -> tuple[Tensor, Tenso
 
 def _gather_cpu(values: Tensor, index: Tensor) -> Tensor:
     (array,) = kernel_arrays(values)
-    return torch.from_numpy(cpu.gather_rows(array, index.contiguous().numpy())).to(values.dtype)
+    return torch.from_numpy(cpu_back.gather_rows(array, index.contiguous().numpy())).to(values.dtype)
 
 
 def _spread_cpu(grad: Tensor, source: Tensor, index: Tensor) -> Tensor:
     (array,) = kernel_arrays(grad)
-    rows = cpu.spread_max(array, source.contiguous().numpy(), index.contiguous().numpy())
+    rows = cpu_back.spread_max(array, source.contiguous().numpy(), index.contiguous().numpy())
     return torch.from_numpy(rows).to(grad.dtype)
+
+
+def _divide_cpu(values: Tensor, numbers: Tensor) -> Tensor:
+    (array,) = kernel_arrays(values)
+    return torch.from_numpy(cpu_back.divide_rows(array, numbers.contiguous().numpy())).to(values.dtype)
+
+
+def _divide_plain(values: Tensor, numbers: Tensor) -> Tensor:
+    return values / numbers.clamp(min=1)[:, None].to(values.dtype)
 
 
 def _sum_fake(features: Tensor, index: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -71,6 +86,10 @@ def _keep_index(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     ctx.rows = inputs[0].shape[0]
 
 
+def _keep_numbers(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    ctx.save_for_backward(inputs[1])
+
+
 def _keep_source(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     ctx.save_for_backward(output[1], inputs[1])
     ctx.mark_non_differentiable(output[1])
@@ -82,6 +101,10 @@ def _sum_backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor, None, None]:
 
 def _max_backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor, None, None]:
     return spread_max(grad, *ctx.saved_tensors), None, None
+
+
+def _divide_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    return divide_rows(grad, *ctx.saved_tensors), None
 
 
 def _gather_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
@@ -101,6 +124,17 @@ scatter_sum = register(
 
 A negative index leaves its row out; one that is not below ``count`` raises on the CPU and is left out on CUDA.
 """
+
+divide_rows = register(
+    "divide_rows(Tensor values, Tensor numbers) -> Tensor",
+    cpu=_divide_cpu,
+    cuda=_divide_plain,
+    fake=lambda values, numbers: torch.empty_like(values, memory_format=torch.contiguous_format),
+    setup=_keep_numbers,
+    backward=_divide_backward,
+    check=_check_divide,
+)
+"""Row v of values (V, C) over ``numbers[v]`` (V,) int64, of which less than 1 counts as 1."""
 
 scatter_max = register(
     "scatter_max(Tensor features, Tensor index, SymInt count) -> (Tensor, Tensor)",

@@ -53,6 +53,15 @@ def _rows(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
     return features[:count].clone(), index
 
 
+def _rows_and_numbers(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
+    return torch.randn((90, 5), generator=rng).to(dtype), torch.randint(-1, 9, (90,), generator=rng)
+
+
+def _divide_reference(values: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    rows = [row / number if number > 1 else row for row, number in zip(values, numbers.tolist(), strict=True)]
+    return torch.stack(rows)
+
+
 def _sources(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
     features, index, count = _maxima(rng, dtype)
     source = reference.scatter_max(features, index, count)[1]
@@ -94,4 +103,12 @@ CASES = [
     _case("scatter_max_into_nothing", "scatter_max", _no_segments),
     _case("gather_rows", "gather_rows", _rows, (0,)),
     _case("spread_max", "spread_max", _sources),
+    OpCase(
+        "divide_rows",
+        ops.divide_rows,
+        _rows_and_numbers,
+        reference=_divide_reference,
+        differentiable=(0,),
+        dtypes=FLOATS + HALVES,
+    ),
 ]
