@@ -44,14 +44,19 @@ def batched_pairwise_overlap(a: Array, b: Array, offsets: np.ndarray, total: int
 def aligned_overlap(a: Tensor, b: Tensor, kind: int) -> Tensor:
     """Overlap (...) of aligned boxes a and b (..., >= 7), broadcastable, in their wider dtype; b is the target."""
     a, b = _seven(a), _seven(b)
+    if a.ndim == b.ndim == 2 and a.shape == b.shape:  # a view of a view is one more step for autograd
+        return _aligned_rows(a, b, kind)
     if a.shape != b.shape:
         a, b = torch.broadcast_tensors(a, b)
-    shape = a.shape[:-1]
-    a, b = a.reshape(-1, 7), b.reshape(-1, 7)
+    return _aligned_rows(a.reshape(-1, 7), b.reshape(-1, 7), kind).reshape(a.shape[:-1])
+
+
+def _aligned_rows(a: Tensor, b: Tensor, kind: int) -> Tensor:
     # without a GPU it is quicker to find the gradient of an IoU anew than to keep it
     if _is_tracked(a, b) and (kind > IOU_3D or a.device.type != "cpu" or not _can_be_kept(a, b)):
-        return registered.overlap_aligned_with_gradient(a, b, kind)[0].reshape(shape)
-    return registered.overlap_aligned(a, b, kind).reshape(shape)
+        value, _, _ = registered.overlap_aligned_with_gradient(a, b, kind)
+        return value
+    return registered.overlap_aligned(a, b, kind)
 
 
 def matched_overlap(a: Tensor, b: Tensor, index_a: Tensor, index_b: Tensor, kind: int) -> Tensor:

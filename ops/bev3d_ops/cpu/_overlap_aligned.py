@@ -47,56 +47,107 @@ def copy_row(block, row, out, first):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _last_block(boxes, first):
+    """A copy of the boxes from ``first`` on as a whole block: a block reads one number more than its boxes hold."""
+    rows = np.zeros(COLUMNS * BLOCK + 1, boxes.dtype)
+    rows[: len(boxes) - COLUMNS * first] = boxes[COLUMNS * first :]
+    return rows
+
+
+@njit(inline="always")
+def _end_of_whole(a, first, last):
+    """Where the blocks end that the boxes ``first`` to ``last`` fill, but for the one that ends the array."""
+    return max(first, min(last, (len(a) // COLUMNS - 1) // BLOCK * BLOCK))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fill(a, b, first, last, kind, out):
-    """Whole blocks, in float64."""
-    block = np.zeros(ROWS * BLOCK, np.float64)
-    for start in range(first, last, BLOCK):
+    """In float64; ``first`` begins a block."""
+    block, whole = np.zeros(ROWS * BLOCK, np.float64), _end_of_whole(a, first, last)
+    for start in range(first, whole, BLOCK):
         fill_exactly(block, a, b, start, kind)
         copy_row(block, OUT, out, start)
+    if whole < last:
+        fill_exactly(block, _last_block(a, whole), _last_block(b, whole), 0, kind)
+        out[whole:last] = block[OUT * BLOCK : OUT * BLOCK + last - whole]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_block_single(block, exact, a, b, first, kind, out, place):
+    """In float32 where that can hold them."""
+    if pack(block, a, b, first, LARGEST_SINGLE_M, SMALLEST_SINGLE_M) == 0 and turn_single(block) == 0:
+        fill_block(block, kind)
+        copy_row(block, OUT, out, place)
+    else:
+        fill_exactly(exact, a, b, first, kind)
+        copy_row(exact, OUT, out, place)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_single(a, b, first, last, kind, out):
-    """Whole blocks, in float32 where that can hold them."""
+    """As _fill, in float32 where that can hold them."""
     block, exact = np.zeros(ROWS * BLOCK, np.float32), np.zeros(ROWS * BLOCK, np.float64)
-    for start in range(first, last, BLOCK):
-        if pack(block, a, b, start, LARGEST_SINGLE_M, SMALLEST_SINGLE_M) == 0 and turn_single(block) == 0:
-            fill_block(block, kind)
-            copy_row(block, OUT, out, start)
-        else:
-            fill_exactly(exact, a, b, start, kind)
-            copy_row(exact, OUT, out, start)
+    whole = _end_of_whole(a, first, last)
+    for start in range(first, whole, BLOCK):
+        _fill_block_single(block, exact, a, b, start, kind, out, start)
+    if whole < last:
+        part = np.empty(BLOCK, out.dtype)
+        _fill_block_single(block, exact, _last_block(a, whole), _last_block(b, whole), 0, kind, part, 0)
+        out[whole:last] = part[: last - whole]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_form(a, b, first, last, kind, out):
-    """Whole blocks of any form, without the gradient that is found beside it."""
-    block, g = np.zeros(ROWS * BLOCK, np.float64), gradient_rows()
-    for start in range(first, last, BLOCK):
+    """As _fill, any form, without the gradient that is found beside it."""
+    block, g, whole = np.zeros(ROWS * BLOCK, np.float64), gradient_rows(), _end_of_whole(a, first, last)
+    for start in range(first, whole, BLOCK):
         overlap_block(block, g, a, b, start, kind)
         copy_row(g, VALUE, out, start)
+    if whole < last:
+        overlap_block(block, g, _last_block(a, whole), _last_block(b, whole), 0, kind)
+        out[whole:last] = g[VALUE * BLOCK : VALUE * BLOCK + last - whole]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _store_last(g, whole, last, grad_a, grad_b):
+    """The rows that are there of a block that is not whole."""
+    part_a, part_b = np.empty(COLUMNS * BLOCK, grad_a.dtype), np.empty(COLUMNS * BLOCK, grad_b.dtype)
+    store_gradient_block(g, 0, part_a, part_b, False)
+    if len(grad_a) > 0:
+        grad_a[COLUMNS * whole : COLUMNS * last] = part_a[: COLUMNS * (last - whole)]
+    if len(grad_b) > 0:
+        grad_b[COLUMNS * whole : COLUMNS * last] = part_b[: COLUMNS * (last - whole)]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_gradient(a, b, first, last, kind, around, value, grad_a, grad_b):
-    """Whole blocks with their gradients."""
-    block, g = np.zeros(ROWS * BLOCK, np.float64), gradient_rows()
-    for start in range(first, last, BLOCK):
+    """As _fill, with the gradients."""
+    block, g, whole = np.zeros(ROWS * BLOCK, np.float64), gradient_rows(), _end_of_whole(a, first, last)
+    for start in range(first, whole, BLOCK):
         overlap_block(block, g, a, b, start, kind)
         copy_row(g, VALUE, value, start)
         store_gradient_block(g, start, grad_a, grad_b, around)
+    if whole < last:
+        overlap_block(block, g, _last_block(a, whole), _last_block(b, whole), 0, kind)
+        value[whole:last] = g[VALUE * BLOCK : VALUE * BLOCK + last - whole]
+        _store_last(g, whole, last, grad_a, grad_b)
     end_streams()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_backward(a, b, factors, first, last, kind, around, grad_a, grad_b):
-    """Gradients times factors of whole blocks; a side whose array is empty is not wanted."""
-    block, g = np.zeros(ROWS * BLOCK, np.float64), gradient_rows()
-    for start in range(first, last, BLOCK):
+    """As _fill, gradients times factors; a side whose array is empty is not wanted."""
+    block, g, whole = np.zeros(ROWS * BLOCK, np.float64), gradient_rows(), _end_of_whole(a, first, last)
+    for start in range(first, whole, BLOCK):
         overlap_block(block, g, a, b, start, kind)
         for k in range(BLOCK):
             g[FACTOR * BLOCK + k] = factors[start + k]
         store_gradient_block(g, start, grad_a, grad_b, around)
+    if whole < last:
+        overlap_block(block, g, _last_block(a, whole), _last_block(b, whole), 0, kind)
+        for k in range(last - whole):
+            g[FACTOR * BLOCK + k] = factors[whole + k]
+        _store_last(g, whole, last, grad_a, grad_b)
     end_streams()
 
 
@@ -116,19 +167,17 @@ def aligned_overlap(a: np.ndarray, b: np.ndarray, kind: int) -> np.ndarray:
     value = empty(len(a), a.dtype)
     plain = _fill_single if a.dtype == np.float32 else _fill
     fill = plain if kind <= IOU_3D else _fill_form
-    _run(len(a), _flat(a, b), lambda x, i, j, out: fill(x[0], x[1], i, j, kind, out[0]), [value])
+    flat_a, flat_b = _flat(a), _flat(b)
+    _run(lambda first, last: fill(flat_a, flat_b, first, last, kind, value), len(a))
     return value
 
 
 def aligned_overlap_with_gradient(a: np.ndarray, b: np.ndarray, kind: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As :func:`aligned_overlap`, in float64 inside; also the derivatives by the seven columns of both, (N, 7) each."""
     value, (grad_a, grad_b) = empty(len(a), a.dtype), empty_rows(2, (len(a), COLUMNS), a.dtype)
-    outputs = [value, grad_a.reshape(-1), grad_b.reshape(-1)]
-
-    def fill(x: list[np.ndarray], first: int, last: int, out: list[np.ndarray]) -> None:
-        _fill_gradient(x[0], x[1], first, last, kind, may_go_around(*out[1:]), *out)
-
-    _run(len(a), _flat(a, b), fill, outputs)
+    flat_a, flat_b, rows = _flat(a), _flat(b), (grad_a.reshape(-1), grad_b.reshape(-1))
+    around = may_go_around(*rows)
+    _run(lambda first, last: _fill_gradient(flat_a, flat_b, first, last, kind, around, value, *rows), len(a))
     return value, grad_a, grad_b
 
 
@@ -140,16 +189,12 @@ def aligned_overlap_backward(
     ``factors`` (N,) may have any stride. Found anew rather than kept from the forward pass: to write and to read them
     again takes longer. What is not wanted is (0, 7).
     """
-    grads = [np.empty((0, COLUMNS), a.dtype)] * 2
-    for which, rows in zip(np.flatnonzero(wanted), empty_rows(sum(wanted), (len(a), COLUMNS), a.dtype), strict=True):
-        grads[which] = rows
-
-    inputs = [*_flat(a, b), factors.astype(a.dtype, copy=False)]
-
-    def fill(x: list[np.ndarray], first: int, last: int, out: list[np.ndarray]) -> None:
-        _fill_backward(x[0], x[1], x[2], first, last, kind, may_go_around(*out), *out)
-
-    _run(len(a), inputs, fill, [g.reshape(-1) for g in grads])
+    rows = iter(empty_rows(sum(wanted), (len(a), COLUMNS), a.dtype))
+    grads = [next(rows) if want else np.empty((0, COLUMNS), a.dtype) for want in wanted]
+    factors = factors.astype(a.dtype, copy=False)
+    flat_a, flat_b, out = _flat(a), _flat(b), (grads[0].reshape(-1), grads[1].reshape(-1))
+    around = may_go_around(*out)
+    _run(lambda first, last: _fill_backward(flat_a, flat_b, factors, first, last, kind, around, *out), len(a))
     return grads[0], grads[1]
 
 
@@ -172,28 +217,10 @@ def scale_rows(factors: np.ndarray, rows: list[np.ndarray]) -> list[np.ndarray]:
     return scaled
 
 
-def _flat(*boxes: np.ndarray) -> list[np.ndarray]:
-    return [np.ascontiguousarray(values[:, :COLUMNS]).reshape(-1) for values in boxes]
+def _flat(boxes: np.ndarray) -> np.ndarray:
+    return (boxes if boxes.shape[1] == COLUMNS else np.ascontiguousarray(boxes[:, :COLUMNS])).reshape(-1)
 
 
-def _run(count: int, inputs: list[np.ndarray], fill: Callable[..., None], out: list[np.ndarray]) -> None:
-    """Call ``fill(inputs, first, last, out)`` over whole blocks of ``count`` pairs, and over a copy of the last one.
-
-    ``inputs``, ``out``: flat arrays of one or seven numbers for each pair, or of none.
-    """
-    # a block reads one number more than its boxes hold: the last one is copied
-    whole = max(count - 1, 0) // BLOCK
-    run_in_ranges(lambda i, j: fill(inputs, i * BLOCK, j * BLOCK, out), whole, LEAST_BLOCKS)
-    done = whole * BLOCK
-    if done == count:
-        return
-    tails = []
-    for values in inputs:
-        each = len(values) // count
-        tails.append(np.zeros(each * BLOCK + 1, values.dtype))
-        tails[-1][: each * (count - done)] = values[each * done :]
-    parts = [np.empty(BLOCK * (len(array) // count), array.dtype) for array in out]
-    fill(tails, 0, BLOCK, parts)
-    for array, part in zip(out, parts, strict=True):
-        each = len(array) // count
-        array[each * done :] = part[: each * (count - done)]
+def _run(fill: Callable[[int, int], object], count: int) -> None:
+    """Call ``fill`` over ranges of pairs that begin blocks."""
+    run_in_ranges(lambda i, j: fill(i * BLOCK, min(j * BLOCK, count)), -(-count // BLOCK), LEAST_BLOCKS)
