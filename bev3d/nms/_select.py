@@ -54,7 +54,8 @@ def best_of_each(groups: Tensor | None, count: int, most: int, device: torch.dev
 
 def to_front(values: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """``values`` (N,) with those ``wanted`` first, in their order, and how many these are, ()."""
-    return values[torch.sort(~wanted, stable=True).indices], wanted.sum()
+    last = (~wanted).to(torch.uint8)  # older versions sort no bool on CUDA
+    return values[torch.sort(last, stable=True).indices], wanted.sum()
 
 
 def check_scores(scores: Tensor, count: Tensor, *, are_weights: bool) -> int:

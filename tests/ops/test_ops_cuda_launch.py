@@ -11,15 +11,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+from bev3d_ops.cuda._launch import cuda_launch
 
 PROGRAM = """
-import ctypes, json, types
+import ctypes, json, threading, types
 import torch
 torch.cuda.get_device_capability = lambda device: (9, 0)
 torch.cuda.current_stream = lambda device: types.SimpleNamespace(cuda_stream=0x1234)
 from bev3d_ops.cuda import _launch
 value, device = torch.zeros(3), types.SimpleNamespace(index=0)
 args = (value, None, value, 1, -2, 3, 0.5)
+_launch._bind_thread(0)
 _launch._launch("gather.gather_cells", "float", 5, 128, device, args)
 record = list((ctypes.c_uint64 * 19).in_dll(ctypes.CDLL("libcuda.so.1"), "record"))
 try:
@@ -27,7 +31,20 @@ try:
     error = ""
 except RuntimeError as raised:
     error = str(raised)
-print(json.dumps({"record": record, "pointer": value.data_ptr(), "error": error}))
+elsewhere = []
+def launch_elsewhere(bind):
+    try:
+        if bind:
+            _launch._bind_thread(0)
+        _launch._launch("gather.gather_cells", "float", 5, 128, device, args)
+        elsewhere.append("")
+    except RuntimeError as raised:
+        elsewhere.append(str(raised))
+for bind in (False, True):
+    thread = threading.Thread(target=launch_elsewhere, args=(bind,))
+    thread.start()
+    thread.join()
+print(json.dumps({"record": record, "pointer": value.data_ptr(), "error": error, "elsewhere": elsewhere}))
 """
 
 
@@ -60,3 +77,13 @@ def test_a_launch_hands_the_driver_the_stream_the_shape_and_every_argument(stub_
     assert name == b"gather_cells"
     assert "gather.gather_cells" in seen["error"]
     assert "INVALID_VALUE" in seen["error"]
+    # a thread that autograd or the user started has no context of its own
+    unbound, bound = seen["elsewhere"]
+    assert "INVALID_CONTEXT" in unbound
+    assert bound == ""
+
+
+@pytest.mark.parametrize("other", [torch.zeros(2), torch.zeros(2, device="meta")], ids=["cpu", "meta"])
+def test_a_tensor_that_is_not_on_the_gpu_never_reaches_a_kernel(other: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"gather\.gather_cells: expected tensors on one GPU, got (cpu|meta)"):
+        cuda_launch("gather.gather_cells", torch.float32, 2, other, None, 2)

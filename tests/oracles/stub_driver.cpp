@@ -1,4 +1,5 @@
-// A libcuda.so.1 with the five calls that launch a kernel. It runs nothing: it writes down what it was given.
+// A libcuda.so.1 with the calls that launch a kernel. It runs nothing: it writes down what it was given. As in the real
+// one, a thread has no context until it is given one, and without it neither kernel nor launch.
 #include <cstdint>
 #include <cstring>
 
@@ -8,6 +9,11 @@ struct Record {
     char name[64];
 } record;
 
+thread_local void* current;
+
+int cuCtxGetCurrent(void** context) { return *context = current, 0; }
+int cuCtxSetCurrent(void* context) { return current = context, 0; }
+int cuDevicePrimaryCtxRetain(void** context, int device) { return *context = (void*)(0x100ull + device), 0; }
 int cuInit(unsigned) { return 0; }
 int cuDriverGetVersion(int* version) { return *version = 13000, 0; }
 int cuLibraryLoadData(void** library, const void* code, void*, void*, unsigned, void*, void*, unsigned) {
@@ -21,6 +27,7 @@ int cuLibraryGetKernel(void** kernel, void* library, const char* name) {
 }
 int cuKernelGetFunction(void** function, void* kernel) {
     *function = (void*)0x33;
+    if (!current) return 201;
     return kernel == (void*)0x22 ? 0 : 400;
 }
 int cuLaunchKernel(void* function, unsigned grid, unsigned, unsigned, unsigned block, unsigned, unsigned, unsigned,
@@ -28,10 +35,14 @@ int cuLaunchKernel(void* function, unsigned grid, unsigned, unsigned, unsigned b
     record.function = (uint64_t)function, record.stream = (uint64_t)stream;
     record.grid = grid, record.block = block;
     for (int i = 0; i < 7; ++i) memcpy(&record.args[i], params[i], 8);
+    if (current != (void*)0x100) return 201;
     return extra || grid == 13 ? 1 : 0;
 }
 int cuGetProcAddress_v2(const char* name, void** address, int, uint64_t, void* status) {
     const struct { const char* name; void* address; } known[] = {
+        {"cuCtxGetCurrent", (void*)cuCtxGetCurrent},
+        {"cuCtxSetCurrent", (void*)cuCtxSetCurrent},
+        {"cuDevicePrimaryCtxRetain", (void*)cuDevicePrimaryCtxRetain},
         {"cuInit", (void*)cuInit},
         {"cuDriverGetVersion", (void*)cuDriverGetVersion},
         {"cuLibraryLoadData", (void*)cuLibraryLoadData},

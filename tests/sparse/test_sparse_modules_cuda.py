@@ -40,7 +40,8 @@ def batch(count: int | None = None) -> tuple[Tensor, Tensor]:
 def run(net: nn.Module, features: Tensor, coordinates: Tensor, backend: str) -> list[Tensor]:
     start = features.clone().requires_grad_()
     out = net(SparseTensor(start, coordinates, SHAPE, 2, backend))  # type: ignore[arg-type]
-    grads = torch.autograd.grad(out.double().square().mean(), [start, *net.parameters()])
+    # scaled as a GradScaler would: float16 has no numbers below 6e-8
+    grads = torch.autograd.grad(2**16 * out.double().square().mean(), [start, *net.parameters()])
     return [value.detach().double().cpu() for value in (out, *grads)]
 
 
@@ -51,7 +52,7 @@ def relative(one: Tensor, other: Tensor) -> float:
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(
     ("autocast", "tolerance"),
-    [(None, 5e-3), (torch.float16, 3e-2), (torch.bfloat16, 2e-1)],  # spconv multiplies float32 in TF32
+    [(None, 5e-3), (torch.float16, 5e-2), (torch.bfloat16, 2e-1)],  # spconv multiplies float32 in TF32
     ids=str,
 )
 def test_outputs_and_gradients(training: bool, autocast: torch.dtype | None, tolerance: float, backend: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -18,10 +19,16 @@ def eager_focal(logits: Tensor, heatmap: Tensor) -> Tensor:
     return -(torch.log(p) * (1 - p) ** 2 * positive + torch.log(1 - p) * p**2 * negative)
 
 
+@functools.cache
+def _signs(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(8, 3), once: to make it in each call would wait for a GPU."""
+    signs = [[x, y, z] for x in (0.5, -0.5) for y in (0.5, -0.5) for z in (0.5, -0.5)]
+    return torch.tensor(signs, dtype=dtype, device=device)
+
+
 def _corners(boxes: Tensor) -> Tensor:
     """(N, 8, 3)."""
-    signs = boxes.new_tensor([[x, y, z] for x in (0.5, -0.5) for y in (0.5, -0.5) for z in (0.5, -0.5)])
-    local = boxes[:, None, 3:6] * signs
+    local = boxes[:, None, 3:6] * _signs(boxes.device, boxes.dtype)
     c, s = boxes[:, 6].cos()[:, None], boxes[:, 6].sin()[:, None]
     x, y = local[..., 0] * c - local[..., 1] * s, local[..., 0] * s + local[..., 1] * c
     return torch.stack([x, y, local[..., 2]], dim=-1) + boxes[:, None, :3]

@@ -9,7 +9,6 @@ __all__ = ["eager_iou_3d", "eager_iou_bev"]
 
 _PARALLEL = 1e-8
 _MARGIN = 1e-6
-_NEXT = [1, 2, 3, 0]
 
 
 def eager_iou_bev(a: Tensor, b: Tensor) -> Tensor:
@@ -28,8 +27,9 @@ def eager_iou_3d(a: Tensor, b: Tensor) -> Tensor:
 
 def _corners(boxes: Tensor) -> Tensor:
     """(N, 4, 2)."""
-    p = boxes[:, 3:4] * boxes.new_tensor([0.5, -0.5, -0.5, 0.5])
-    q = boxes[:, 4:5] * boxes.new_tensor([0.5, 0.5, -0.5, -0.5])
+    half_length, half_width = boxes[:, 3:4] / 2, boxes[:, 4:5] / 2
+    p = torch.cat([half_length, -half_length, -half_length, half_length], dim=1)
+    q = torch.cat([half_width, half_width, -half_width, -half_width], dim=1)
     c, s = boxes[:, 6:7].cos(), boxes[:, 6:7].sin()
     return torch.stack([boxes[:, 0:1] + p * c - q * s, boxes[:, 1:2] + p * s + q * c], dim=-1)
 
@@ -49,7 +49,7 @@ def _cross(u: Tensor, v: Tensor) -> Tensor:
 def _area(a: Tensor, b: Tensor) -> Tensor:
     """(N,): 16 crossings and 8 corners, sorted by angle about their mean, then the shoelace."""
     ca, cb = _corners(a), _corners(b)
-    u, v = (ca[:, _NEXT] - ca)[:, :, None], (cb[:, _NEXT] - cb)[:, None]
+    u, v = (ca.roll(-1, dims=1) - ca)[:, :, None], (cb.roll(-1, dims=1) - cb)[:, None]
     between = cb[:, None] - ca[:, :, None]
     cross = _cross(u, v)
     crosses = cross.abs() > _PARALLEL

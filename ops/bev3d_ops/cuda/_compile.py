@@ -112,11 +112,11 @@ def _nvrtc() -> Any:
 
 def _log(nvrtc: Any, program: Any) -> str:
     _, size = nvrtc.nvrtcGetProgramLogSize(program)
-    log = b" " * size
+    log = b" " * max(size, 2)  # not the one b" " of the whole process, which a call that writes would change
     nvrtc.nvrtcGetProgramLog(program, log)
     return log.decode(errors="replace").strip("\0 \n")
 
 
 def _raise_for(error: Any, call: str) -> None:
     if int(error) != 0:
-        raise RuntimeError(f"{call}: {error}")
+        raise RuntimeError(f"{call}: {error!r}")

@@ -21,7 +21,7 @@ def splat_gaussians(
     launch: Launch, plane_index: Tensor, cells_xy: Tensor, radii: Tensor, planes: int, rows: int, columns: int
 ) -> Tensor:
     """See :func:`bev3d_ops.registered.splat_gaussians`."""
-    out = torch.zeros((planes, rows, columns), device=radii.device)
+    out = torch.zeros((planes, rows, columns), dtype=torch.float32, device=radii.device)
     splat_gaussians_(launch, out, plane_index, cells_xy, radii)
     return out
 
@@ -54,7 +54,7 @@ def splat_ellipses(
 ) -> Tensor:
     """See :func:`bev3d_ops.registered.splat_ellipses`."""
     check_ellipses(plane_index, cells_xy, shapes, stretch_x, stretch_y)
-    out, count = torch.zeros((planes, rows, columns), device=shapes.device), len(shapes)
+    out, count = torch.zeros((planes, rows, columns), dtype=torch.float32, device=shapes.device), len(shapes)
     if not out.numel():
         return out
     objects = plane_index.contiguous(), cells_xy.contiguous(), shapes.contiguous()

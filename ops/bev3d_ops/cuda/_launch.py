@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
+import threading
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -52,8 +53,9 @@ def cuda_launch(
     """
     if count == 0:
         return
-    device = next(value.device for value in args if isinstance(value, Tensor))
+    device = _device_of(kernel, args)
     with torch.cuda.device(device) if device.index != torch.cuda.current_device() else nullcontext():
+        _bind_thread(device.index)
         _launch(kernel, scalar_name(dtype), launch_shape(count, block, blocks), block, device, args)
 
 
@@ -66,7 +68,34 @@ def _launch(kernel: str, scalar: str, grid: int, block: int, device: torch.devic
     stream = torch.cuda.current_stream(device).cuda_stream
     (error,) = _driver().cuLaunchKernel(function, grid, 1, 1, block, 1, 1, 0, stream, ctypes.addressof(pointers), 0)
     if int(error) != 0:
-        raise RuntimeError(f"{kernel}: launch of {grid} x {block} threads failed: {error}")
+        raise RuntimeError(f"{kernel}: launch of {grid} x {block} threads failed: {error!r}")
+
+
+def _device_of(kernel: str, args: tuple[Argument, ...]) -> torch.device:
+    """Of all tensors: a kernel that reads memory of the host, or of another GPU, ends the process's use of this one."""
+    found = {value.get_device(): value.device for value in args if isinstance(value, Tensor)}
+    if len(found) != 1 or -1 in found:
+        raise ValueError(f"{kernel}: expected tensors on one GPU, got {', '.join(map(str, found.values()))}")
+    (device,) = found.values()
+    return device
+
+
+_thread = threading.local()
+
+
+def _bind_thread(device: int) -> None:
+    """Give this thread the device's context: one that autograd or a user started has none until torch launches."""
+    if getattr(_thread, "is_bound", False):
+        return
+    driver = _driver()
+    error, context = driver.cuCtxGetCurrent()
+    _raise_for(error, "cuCtxGetCurrent")
+    if not int(context):
+        error, context = driver.cuDevicePrimaryCtxRetain(device)
+        _raise_for(error, "cuDevicePrimaryCtxRetain")
+        (error,) = driver.cuCtxSetCurrent(context)
+        _raise_for(error, "cuCtxSetCurrent")
+    _thread.is_bound = True
 
 
 def launch_shape(count: int, block: int, blocks: int) -> int:
@@ -124,4 +153,4 @@ def _library(unit: str, scalar: str, device: int) -> Any:
 
 def _raise_for(error: Any, call: str) -> None:
     if int(error) != 0:
-        raise RuntimeError(f"{call}: {error}")
+        raise RuntimeError(f"{call}: {error!r}")

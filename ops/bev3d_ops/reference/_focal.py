@@ -61,6 +61,8 @@ def check_maps(logits: Tensor, heatmap: Tensor, groups: int = 1) -> None:
     """Raise unless the shapes are equal and ``groups`` divides them."""
     if heatmap.shape != logits.shape:
         raise ValueError(f"heatmap: expected shape {tuple(logits.shape)}, as logits, got {tuple(heatmap.shape)}")
+    if heatmap.device != logits.device:
+        raise ValueError(f"heatmap: expected the device of logits ({logits.device}), got {heatmap.device}")
     if groups < 1 or logits.numel() % groups:
         raise ValueError(f"groups: expected a divisor of {logits.numel()} elements, got {groups}")
 

@@ -213,6 +213,8 @@ def check_objects(planes: Tensor, plane_index: Tensor, cells_xy: Tensor, radii: 
     for name, value in (("plane_index", plane_index), ("cells_xy", cells_xy), ("radii", radii)):
         if value.dtype != torch.int64:
             raise TypeError(f"{name}: expected torch.int64, got {value.dtype}")
+        if value.device != planes.device:
+            raise ValueError(f"{name}: expected the device of the planes ({planes.device}), got {value.device}")
     count = radii.numel()
     if planes.ndim != 3:
         raise ValueError(f"planes: expected shape (P, H, W), got {tuple(planes.shape)}")
