@@ -21,7 +21,7 @@ import torch
 torch.cuda.get_device_capability = lambda device: (9, 0)
 torch.cuda.current_stream = lambda device: types.SimpleNamespace(cuda_stream=0x1234)
 from bev3d_ops.cuda import _launch
-value, device = torch.zeros(3), types.SimpleNamespace(index=0)
+value, device = torch.zeros(3), 0
 args = (value, None, value, 1, -2, 3, 0.5)
 _launch._bind_thread(0)
 _launch._launch("gather.gather_cells", "float", 5, 128, device, args)

@@ -54,30 +54,38 @@ def cuda_launch(
     if count == 0:
         return
     device = _device_of(kernel, args)
-    with torch.cuda.device(device) if device.index != torch.cuda.current_device() else nullcontext():
-        _bind_thread(device.index)
+    with torch.cuda.device(device) if device != torch.cuda.current_device() else nullcontext():
+        _bind_thread(device)
         _launch(kernel, scalar_name(dtype), launch_shape(count, block, blocks), block, device, args)
 
 
-def _launch(kernel: str, scalar: str, grid: int, block: int, device: torch.device, args: tuple[Argument, ...]) -> None:
-    function = _function(kernel, scalar, device.index)
+def _launch(kernel: str, scalar: str, grid: int, block: int, device: int, args: tuple[Argument, ...]) -> None:
+    function = _function(kernel, scalar, device)
     packed, size = pack_arguments(args)
     storage = ctypes.create_string_buffer(packed, max(size, 1))
     first = ctypes.addressof(storage)
     pointers = (ctypes.c_void_p * len(args))(*range(first, first + size, 8))
-    stream = torch.cuda.current_stream(device).cuda_stream
+    stream = _stream_of(device)
     (error,) = _driver().cuLaunchKernel(function, grid, 1, 1, block, 1, 1, 0, stream, ctypes.addressof(pointers), 0)
     if int(error) != 0:
         raise RuntimeError(f"{kernel}: launch of {grid} x {block} threads failed: {error!r}")
 
 
-def _device_of(kernel: str, args: tuple[Argument, ...]) -> torch.device:
+def _device_of(kernel: str, args: tuple[Argument, ...]) -> int:
     """Of all tensors: a kernel that reads memory of the host, or of another GPU, ends the process's use of this one."""
-    found = {value.get_device(): value.device for value in args if isinstance(value, Tensor)}
+    found = {value.get_device() for value in args if isinstance(value, Tensor)}
     if len(found) != 1 or -1 in found:
-        raise ValueError(f"{kernel}: expected tensors on one GPU, got {', '.join(map(str, found.values()))}")
-    (device,) = found.values()
-    return device
+        devices = sorted({str(value.device) for value in args if isinstance(value, Tensor)})
+        raise ValueError(f"{kernel}: expected tensors on one GPU, got {', '.join(devices) or 'none'}")
+    return found.pop()
+
+
+# the number alone, which torch's own compiler asks for too: torch.cuda.current_stream builds an object around it
+_raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+
+
+def _stream_of(device: int) -> int:
+    return _raw_stream(device) if _raw_stream is not None else torch.cuda.current_stream(device).cuda_stream
 
 
 _thread = threading.local()
