@@ -183,7 +183,7 @@ def splat_gaussians(
     plane_index: Tensor, cells_xy: Tensor, radii: Tensor, planes: int, rows: int, columns: int
 ) -> Tensor:
     """(planes, rows, columns) float32: 0 and the Gaussians of :func:`splat_gaussians_`."""
-    out = torch.zeros(planes, rows, columns, device=radii.device)
+    out = torch.zeros((planes, rows, columns), dtype=torch.float32, device=radii.device)
     splat_gaussians_(out, plane_index, cells_xy, radii)
     return out
 
