@@ -16,13 +16,14 @@ import torch
 from bev3d_ops.cuda._launch import cuda_launch
 
 PROGRAM = """
-import ctypes, json, threading, types
+import ctypes, json, threading
 import torch
 torch.cuda.get_device_capability = lambda device: (9, 0)
-torch.cuda.current_stream = lambda device: types.SimpleNamespace(cuda_stream=0x1234)
 from bev3d_ops.cuda import _launch
+_launch._stream_of = lambda device: 0x1234
 value, device = torch.zeros(3), 0
 args = (value, None, value, 1, -2, 3, 0.5)
+_launch._bind_thread(1)  # and then another GPU in the same thread
 _launch._bind_thread(0)
 _launch._launch("gather.gather_cells", "float", 5, 128, device, args)
 record = list((ctypes.c_uint64 * 19).in_dll(ctypes.CDLL("libcuda.so.1"), "record"))

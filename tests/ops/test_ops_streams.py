@@ -40,7 +40,7 @@ def _both_ways(monkeypatch: pytest.MonkeyPatch, module: Any, run: Callable[[], A
 
     monkeypatch.setattr(module, "may_go_around", spied)
     for least in (1 << 62, 1 << 20):
-        monkeypatch.setattr(streams, "LEAST_BYTES", least)
+        monkeypatch.setattr(streams, "LARGE_BYTES", least)
         results.append(run())
         assert any(went) == (least == 1 << 20)
     return results
@@ -86,7 +86,7 @@ def test_only_large_arrays_at_a_line_go_around(monkeypatch: pytest.MonkeyPatch) 
     assert not streams.may_go_around(large[:-1])  # too small
     assert streams.may_go_around(large[: 1 << 21], large[1 << 21 :])  # together
     assert streams.may_go_around(large, np.empty(0))
-    monkeypatch.setattr(streams, "LEAST_BYTES", 1 << 20)
+    monkeypatch.setattr(streams, "LARGE_BYTES", 1 << 20)
     assert streams.may_go_around(large[8:])
     assert not streams.may_go_around(large[1:])  # not at a line
 
@@ -147,7 +147,7 @@ def test_gathered_rows(monkeypatch: pytest.MonkeyPatch, dtype: type, channels: i
         for rows in _both_ways(monkeypatch, scatter, lambda: scatter.gather_rows(values, index)):
             np.testing.assert_array_equal(rows, expected)
     else:  # no whole lines
-        monkeypatch.setattr(streams, "LEAST_BYTES", 1 << 20)
+        monkeypatch.setattr(streams, "LARGE_BYTES", 1 << 20)
         np.testing.assert_array_equal(scatter.gather_rows(values, index), expected)
 
 

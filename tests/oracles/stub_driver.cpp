@@ -11,7 +11,7 @@ struct Record {
 
 thread_local void* current;
 
-int cuCtxGetCurrent(void** context) { return *context = current, 0; }
+int cuCtxGetDevice(int* device) { return *device = (int)((uint64_t)current - 0x100), current ? 0 : 201; }
 int cuCtxSetCurrent(void* context) { return current = context, 0; }
 int cuDevicePrimaryCtxRetain(void** context, int device) { return *context = (void*)(0x100ull + device), 0; }
 int cuInit(unsigned) { return 0; }
@@ -40,7 +40,7 @@ int cuLaunchKernel(void* function, unsigned grid, unsigned, unsigned, unsigned b
 }
 int cuGetProcAddress_v2(const char* name, void** address, int, uint64_t, void* status) {
     const struct { const char* name; void* address; } known[] = {
-        {"cuCtxGetCurrent", (void*)cuCtxGetCurrent},
+        {"cuCtxGetDevice", (void*)cuCtxGetDevice},
         {"cuCtxSetCurrent", (void*)cuCtxSetCurrent},
         {"cuDevicePrimaryCtxRetain", (void*)cuDevicePrimaryCtxRetain},
         {"cuInit", (void*)cuInit},

@@ -1,7 +1,7 @@
 """Gradients of eight pairs of boxes from columns back to rows, in vector registers.
 
-Eight rows of seven numbers are seven whole vectors, and are written as such: no store crosses a line of the cache, and
-each fills one, so that it may go around the caches where the arrays are larger than they.
+Eight rows of seven numbers are seven whole vectors, and are written as such: where the array begins at a line of the
+cache no store crosses one, and large arrays may be written around the caches.
 """
 
 from __future__ import annotations

@@ -13,12 +13,13 @@ from numba import types
 from numba.extending import intrinsic
 
 from bev3d_ops.cpu._lanes import LANES, scalar_size, shuffled, splat, transposed
+from bev3d_ops.cpu._prefetch import TO_READ, prefetch
+from bev3d_ops.cpu._streams import LINE_BYTES
 
 __all__ = ["COLUMNS", "transpose_pairs"]
 
 COLUMNS = 7  # of a box; a row is read with one number of the next one
 _AHEAD = 64  # boxes: a block
-_LINE_BYTES = 64
 
 
 def _transpose_pairs(
@@ -99,15 +100,10 @@ def _prefetch(context: Any, builder: Any, array_type: Any, array: Any, first: An
     Past the end of the array that does nothing.
     """
     data = context.make_array(array_type)(context, builder, array).data
-    size = scalar_size(context.get_data_type(array_type.dtype))
-    byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-    function = builder.module.declare_intrinsic(
-        "llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-    )
-    for offset in range(0, COLUMNS * LANES, _LINE_BYTES // size):
+    step = LINE_BYTES // scalar_size(context.get_data_type(array_type.dtype))
+    for offset in range(0, COLUMNS * LANES, step):
         place = builder.add(first, ir.Constant(first.type, COLUMNS * _AHEAD + offset))
-        pointer = builder.bitcast(builder.gep(data, [place]), byte)
-        builder.call(function, [pointer, word(0), word(3), word(1)])  # to read, to keep, data
+        prefetch(builder, builder.gep(data, [place]), TO_READ)
 
 
 def _are_large(builder: Any, rows_a: list[Any], rows_b: list[Any], largest: Any) -> Any:

@@ -3,8 +3,8 @@
 A thread owns a range of segments and takes their rows in the order in which they come, so that the result does not
 depend on the number of threads. No sort: to list the rows of a range costs a comparison for each.
 
-What is read and written is asked for ahead. To skip rows breaks the stream from memory: sums, whose order is a promise,
-stay in one thread where there are not several, and maxima of many rows are found in two halves, each read in one go,
+To skip rows breaks the stream from memory. With two or three threads sums, whose order is a promise, are therefore left
+to one, which asks for what it will read and write; maxima of many rows are found in two halves, each read in one go,
 and joined.
 """
 
@@ -16,7 +16,7 @@ from numba import njit
 
 from bev3d_ops.cpu._memory import empty
 from bev3d_ops.cpu._prefetch import prefetch_to_read, prefetch_to_write
-from bev3d_ops.cpu._scatter_back import least_items, rows_ahead
+from bev3d_ops.cpu._segments import least_items, rows_ahead
 from bev3d_ops.cpu._streams import LINE_BYTES
 from bev3d_ops.cpu._threads import run_in_ranges
 
@@ -47,9 +47,9 @@ def _sum(features, index, sums, numbers):
     sums[:] = 0
     numbers[:] = 0
     rows, totals, channels = features.reshape(-1), sums.reshape(-1), features.shape[1]
-    (ahead, soon, lines), step = rows_ahead(features), LINE_BYTES // features.itemsize
+    (ahead, soon, lines), step = rows_ahead(features, sums), LINE_BYTES // features.itemsize
     for i in range(len(index)):
-        later = index[min(i + soon, len(index) - 1)]
+        later = index[min(i + soon, len(index) - 1)] if lines > 0 else 0
         for line in range(lines):
             prefetch_to_read(rows, (i + ahead) * channels + line * step)
             prefetch_to_write(totals, later * channels + line * step)
@@ -65,7 +65,7 @@ def _sum_own(features, index, first, last, sums, numbers):
     numbers[first:last] = 0
     own, count = _rows_of(index, first, last)
     rows, totals, channels = features.reshape(-1), sums.reshape(-1), features.shape[1]
-    (ahead, soon, lines), step = rows_ahead(features), LINE_BYTES // features.itemsize
+    (ahead, soon, lines), step = rows_ahead(features, sums), LINE_BYTES // features.itemsize
     for k in range(count):
         far, later = own[min(k + ahead, count - 1)], index[own[min(k + soon, count - 1)]]
         for line in range(lines):
@@ -102,9 +102,9 @@ def _max(features, index, begin, end, maxima, source):
     if channels == 0:
         return
     rows, bests, args = features.reshape(-1), maxima.reshape(-1), source.reshape(-1)
-    (ahead, soon, lines), step = rows_ahead(features), LINE_BYTES // features.itemsize
+    (ahead, soon, lines), step = rows_ahead(features, maxima), LINE_BYTES // features.itemsize
     for i in range(begin, end):
-        later = index[min(i + soon, end - 1)]
+        later = index[min(i + soon, end - 1)] if lines > 0 else 0
         for line in range(lines):
             prefetch_to_read(rows, (i + ahead) * channels + line * step)
             prefetch_to_write(bests, later * channels + line * step)
@@ -146,14 +146,15 @@ def scatter_sum(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np
     """
     _check(index, count)
     sums, numbers = empty((count, features.shape[1]), features.dtype), np.empty(count, np.int64)
-    if torch.get_num_threads() < _THREADS_FOR_SUMS:
+    least = least_items(count, features)
+    if torch.get_num_threads() < _THREADS_FOR_SUMS or count < 2 * least:
         _sum(features, index, sums, numbers)
         return sums, numbers
 
     def own(first: int, last: int) -> None:
         _sum_own(features, index, first, last, sums, numbers)
 
-    run_in_ranges(own, count, least_items(count, features))
+    run_in_ranges(own, count, least)
     return sums, numbers
 
 
@@ -168,7 +169,8 @@ def scatter_max(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np
         raise ValueError(f"features: expected fewer than 2^31 rows, got {len(features)}")
     rows, shape = len(features), (count, features.shape[1])
     maxima, source = empty(shape, features.dtype), empty(shape, np.int32)
-    if torch.get_num_threads() == 1:
+    least = least_items(count, features)
+    if torch.get_num_threads() == 1 or count < 2 * least:
         _max(features, index, 0, rows, maxima, source)
     elif features.size >= _VALUES_OF_HALVES and rows >= _ROWS_OF_SEGMENT * count:
         _max_in_halves(features, index, maxima, source)
@@ -177,7 +179,7 @@ def scatter_max(features: np.ndarray, index: np.ndarray, count: int) -> tuple[np
         def own(first: int, last: int) -> None:
             _max_own(features, index, first, last, maxima, source)
 
-        run_in_ranges(own, count, least_items(count, features))
+        run_in_ranges(own, count, least)
     return maxima, source
 
 

@@ -7,20 +7,11 @@ from numba import njit
 
 from bev3d_ops.cpu._memory import empty
 from bev3d_ops.cpu._prefetch import prefetch_to_read
+from bev3d_ops.cpu._segments import least_items, rows_ahead
 from bev3d_ops.cpu._streams import LINE_BYTES, copy_around, end_streams, may_go_around
 from bev3d_ops.cpu._threads import run_in_ranges
 
-__all__ = ["divide_rows", "gather_rows", "least_items", "rows_ahead", "spread_max"]
-
-_AHEAD_BYTES, _SOON_BYTES = 8192, 2560
-_VALUES_PER_THREAD = 200_000
-
-
-@njit(inline="always")
-def rows_ahead(array):
-    """How many rows ahead those in order and those of segments are asked for, and the lines of a row."""
-    row_bytes = max(1, array.shape[1] * array.itemsize)
-    return 1 + _AHEAD_BYTES // row_bytes, 1 + _SOON_BYTES // row_bytes, -(-row_bytes // LINE_BYTES)
+__all__ = ["divide_rows", "gather_rows", "spread_max"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -56,7 +47,7 @@ def _spread(grad, source, index, first, last, out):
         if index[i] < 0 or index[i] >= grad.shape[0]:
             out[i] = 0
     values, sources, channels, zero = grad.reshape(-1), source.reshape(-1), grad.shape[1], grad.dtype.type(0)
-    (_, soon, lines), step = rows_ahead(grad), LINE_BYTES // grad.itemsize
+    (_, soon, lines), step = rows_ahead(out, grad), LINE_BYTES // grad.itemsize
     for i in range(first, last):
         later = index[min(i + soon, last - 1)]
         for line in range(lines):
@@ -88,7 +79,7 @@ def divide_rows(values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 def gather_rows(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     """(P, C): rows of values (V, C) at index (P,), 0 where there is no such row."""
     out = empty((len(index), values.shape[1]), values.dtype)
-    around = _may_go_around(out)
+    around = _rows_may_go_around(out)
     run_in_ranges(
         lambda first, last: _gather(values, index, first, last, out, around), len(out), least_items(len(out), out)
     )
@@ -106,12 +97,7 @@ def spread_max(grad: np.ndarray, source: np.ndarray, index: np.ndarray) -> np.nd
     return out
 
 
-def _may_go_around(out: np.ndarray) -> bool:
+def _rows_may_go_around(out: np.ndarray) -> bool:
     """Rows of whole lines, of a type that a line can hold."""
     is_whole = out.shape[1] * out.itemsize % LINE_BYTES == 0 and out.dtype in (np.float32, np.float64)
     return is_whole and may_go_around(out)
-
-
-def least_items(items: int, values: np.ndarray) -> int:
-    """Items that are worth a thread, of as many as hold ``values`` together."""
-    return max(1, items * _VALUES_PER_THREAD // max(1, values.size))

@@ -20,12 +20,12 @@ from bev3d_ops.cpu._lanes import scalar_size
 __all__ = ["LINE_BYTES", "clear", "copy_around", "end_streams", "may_go_around", "store_around"]
 
 LINE_BYTES = 64
-LEAST_BYTES = 1 << 25  # of all that is written: more than one thread's share of most caches
+LARGE_BYTES = 1 << 25  # of all that is written: more than one thread's share of most caches
 
 
 def may_go_around(*arrays: np.ndarray) -> bool:
     """Whether arrays that are written once, in order, are large enough for that, and start at a line."""
-    is_large = sum(array.nbytes for array in arrays) >= LEAST_BYTES
+    is_large = sum(array.nbytes for array in arrays) >= LARGE_BYTES
     return is_large and all(array.ctypes.data % LINE_BYTES == 0 for array in arrays if array.size)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-import threading
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -88,22 +87,22 @@ def _stream_of(device: int) -> int:
     return _raw_stream(device) if _raw_stream is not None else torch.cuda.current_stream(device).cuda_stream
 
 
-_thread = threading.local()
-
-
 def _bind_thread(device: int) -> None:
-    """Give this thread the device's context: one that autograd or a user started has none until torch launches."""
-    if getattr(_thread, "is_bound", False):
-        return
+    """Give this thread a context of the device where it has none: torch gives one to threads that it launches in."""
     driver = _driver()
-    error, context = driver.cuCtxGetCurrent()
-    _raise_for(error, "cuCtxGetCurrent")
-    if not int(context):
-        error, context = driver.cuDevicePrimaryCtxRetain(device)
-        _raise_for(error, "cuDevicePrimaryCtxRetain")
-        (error,) = driver.cuCtxSetCurrent(context)
-        _raise_for(error, "cuCtxSetCurrent")
-    _thread.is_bound = True
+    error, current = driver.cuCtxGetDevice()
+    if int(error) == 0 and int(current) == device:
+        return
+    (error,) = driver.cuCtxSetCurrent(_context_of(device))
+    _raise_for(error, "cuCtxSetCurrent")
+
+
+@functools.cache
+def _context_of(device: int) -> Any:
+    """The one that torch uses; held for the life of the process."""
+    error, context = _driver().cuDevicePrimaryCtxRetain(device)
+    _raise_for(error, "cuDevicePrimaryCtxRetain")
+    return context
 
 
 def launch_shape(count: int, block: int, blocks: int) -> int:

@@ -69,7 +69,8 @@ def _divide_cpu(values: Tensor, numbers: Tensor) -> Tensor:
 
 
 def _divide_plain(values: Tensor, numbers: Tensor) -> Tensor:
-    return values / numbers.clamp(min=1)[:, None].to(values.dtype)
+    wide = values.contiguous().to(torch.promote_types(values.dtype, torch.float32))
+    return (wide / numbers.clamp(min=1)[:, None].to(wide.dtype)).to(values.dtype)
 
 
 def _sum_fake(features: Tensor, index: Tensor, count: int) -> tuple[Tensor, Tensor]:

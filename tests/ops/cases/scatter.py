@@ -57,9 +57,17 @@ def _rows_and_numbers(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ..
     return torch.randn((90, 5), generator=rng).to(dtype), torch.randint(-1, 9, (90,), generator=rng)
 
 
+def _strided_rows_and_numbers(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
+    """The fake promises rows behind one another; more of them than float16 can count."""
+    values, numbers = _rows_and_numbers(rng, dtype)
+    numbers[3] = 100_000
+    return (10_000 * values).t().contiguous().t(), numbers
+
+
 def _divide_reference(values: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    rows = [row / number if number > 1 else row for row, number in zip(values, numbers.tolist(), strict=True)]
-    return torch.stack(rows)
+    wide = values.to(torch.promote_types(values.dtype, torch.float32))
+    rows = [row / number if number > 1 else row for row, number in zip(wide, numbers.tolist(), strict=True)]
+    return torch.stack(rows).to(values.dtype)
 
 
 def _sources(rng: torch.Generator, dtype: torch.dtype) -> tuple[Any, ...]:
@@ -103,12 +111,15 @@ CASES = [
     _case("scatter_max_into_nothing", "scatter_max", _no_segments),
     _case("gather_rows", "gather_rows", _rows, (0,)),
     _case("spread_max", "spread_max", _sources),
-    OpCase(
-        "divide_rows",
-        ops.divide_rows,
-        _rows_and_numbers,
-        reference=_divide_reference,
-        differentiable=(0,),
-        dtypes=FLOATS + HALVES,
+    *(
+        OpCase(
+            name,
+            ops.divide_rows,
+            inputs,
+            reference=_divide_reference,
+            differentiable=(0,),
+            dtypes=FLOATS + HALVES,
+        )
+        for name, inputs in (("divide_rows", _rows_and_numbers), ("divide_strided_rows", _strided_rows_and_numbers))
     ),
 ]
