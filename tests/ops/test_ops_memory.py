@@ -87,6 +87,19 @@ def test_what_is_kept_is_bounded() -> None:
     assert _IDLE.bytes <= MOST_IDLE_BYTES
 
 
+@pytest.mark.skipif(not hasattr(mmap, "MADV_FREE"), reason="a system without MADV_FREE keeps nothing")
+def test_a_size_asked_for_now_displaces_one_asked_for_before() -> None:
+    large = [empty(MOST_IDLE_BYTES // 2, np.int8) for _ in range(2)]
+    del large
+    gc.collect()
+    assert _IDLE.bytes == MOST_IDLE_BYTES  # full, of what was asked for last
+    size = 3 << 21
+    first = empty(size, np.int8)  # there is none
+    where = first.ctypes.data
+    del first
+    assert empty(size, np.int8).ctypes.data == where
+
+
 def test_a_large_result_and_zeros_leave_what_is_kept_alone() -> None:
     del_all = [empty(LEAST_BYTES, np.int8) for _ in range(3)]
     del del_all

@@ -77,12 +77,13 @@ class _Idle:
 
     def take(self, size: int) -> _Block:
         size = _rounded(size)
-        try:
-            block = self._blocks[size].pop()
-        except (KeyError, IndexError):
+        if size not in self._blocks:
             return _Block(size)
-        self._used[size] = next(self._clock)
-        return block
+        self._used[size] = next(self._clock)  # whether there is one or not: what is asked for is what to keep
+        try:
+            return self._blocks[size].pop()
+        except IndexError:
+            return _Block(size)
 
     def give_back(self, block: _Block) -> None:
         """Keep it, and let go of those of the sizes that were not asked for lately where that is too much."""
