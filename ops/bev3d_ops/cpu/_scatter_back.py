@@ -18,7 +18,11 @@ __all__ = ["divide_rows", "gather_rows", "spread_max"]
 def _gather_around(values, index, first, last, out):
     flat, channels = out.reshape(-1), out.shape[1]
     lines, none = channels * out.itemsize // LINE_BYTES, np.zeros(channels, out.dtype)
+    given, step, (_, soon, _) = values.reshape(-1), LINE_BYTES // out.itemsize, rows_ahead(out, values)
     for i in range(first, last):
+        later = index[min(i + soon, last - 1)]
+        for line in range(lines):
+            prefetch_to_read(given, later * channels + line * step)
         is_there = index[i] >= 0 and index[i] < values.shape[0]
         copy_around(values[index[i]] if is_there else none, flat, i * channels, lines)
     end_streams()
@@ -72,7 +76,9 @@ def _divide(values, numbers, first, last, out):
 def divide_rows(values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Row v of values (V, C) over ``numbers[v]`` (V,) int64, of which less than 1 counts as 1."""
     out = empty(values.shape, values.dtype)
-    run_in_ranges(lambda i, j: _divide(values, numbers, i, j, out), len(out), least_items(len(out), out))
+    # rows that were just summed are in this core's cache: few are not worth another core's
+    least = 10 * least_items(len(out), out)
+    run_in_ranges(lambda i, j: _divide(values, numbers, i, j, out), len(out), least)
     return out
 
 
