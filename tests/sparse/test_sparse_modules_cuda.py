@@ -52,7 +52,7 @@ def relative(one: Tensor, other: Tensor) -> float:
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(
     ("autocast", "tolerance"),
-    [(None, 5e-3), (torch.float16, 5e-2), (torch.bfloat16, 2e-1)],  # spconv multiplies float32 in TF32
+    [(None, 5e-3), (torch.float16, 3e-2), (torch.bfloat16, 2e-1)],  # spconv multiplies float32 in TF32
     ids=str,
 )
 def test_outputs_and_gradients(training: bool, autocast: torch.dtype | None, tolerance: float, backend: str) -> None:
