@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # What only a GPU can show: its tests, compute-sanitizer over every operation, the benchmark.
 #   tools/check_gpu.sh [PYTHON] [FOLDER FOR LOGS]
-# docs/benchmarks.* get a section of the GPU's name. About 8 minutes; the tests need what `pip install -e '.[test]'` brings.
+# docs/benchmarks.* get a section of the GPU's name. 17 minutes at most; the tests need what `pip install -e '.[dev]'`
+# brings, which is in constraints.txt beside a torch for the CPU: keep the torch that knows the GPU.
 set -uo pipefail
 python=${1:-python3} logs=${2:-$(mktemp -d)}
+command -v "$python" >/dev/null || { echo "python: expected a program, got $python" >&2; exit 2; }
+case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
 mkdir -p "$logs"
 logs=$(cd "$logs" && pwd)
 cd "$(dirname "$0")/.."

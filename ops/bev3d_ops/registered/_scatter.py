@@ -1,4 +1,4 @@
-"""``bev3d::scatter_sum`` and ``bev3d::gather_rows``, each the other's gradient, and ``bev3d::scatter_max``."""
+"""``bev3d::scatter_sum`` and ``gather_rows``, each the other's gradient, ``scatter_max`` with its own, and division."""
 
 from __future__ import annotations
 
